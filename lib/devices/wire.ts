@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { Capability, Reading } from "./model.ts";
+
+/**
+ * The wire between the runtime and an agent: JSON-RPC 2.0, one object a line, UTF-8, at most
+ * `LINE_BYTES_MAX` a line. stdin carries asks, stdout answers and notifications, stderr only the log.
+ * When stdin closes the agent brings its devices to their safe state and exits.
+ */
+export const WIRE_VERSION = 1;
+export const LINE_BYTES_MAX = 1_048_576;
+
+/** Parent to agent. `id` is answered exactly once; an ask without `id` is a notification. */
+export const Ask = z.object({
+  jsonrpc: z.literal("2.0"),
+  v: z.literal(WIRE_VERSION),
+  id: z.number().int().nonnegative().optional(),
+  method: z.string(),
+  params: z.record(z.string(), z.unknown()).default({}),
+});
+export type Ask = z.infer<typeof Ask>;
+
+/** `start`: first ask. Fences are the highest tokens seen; `config` is the agent's own, checked by it. */
+export const StartParams = z.object({
+  config: z.record(z.string(), z.unknown()),
+  fences: z.record(z.string(), z.number().int().nonnegative()),
+  parentPid: z.number().int(),
+});
+/** `command`: drives one device, answers with `CommandAnswer`. A `fence` below the highest seen is refused. */
+export const CommandParams = z.object({
+  deviceId: z.string(),
+  op: z.string(),
+  args: z.record(z.string(), z.unknown()),
+  fence: z.number().int().nonnegative(),
+  /** Milliseconds from receipt within which an answer is wanted. */
+  deadlineMs: z.number().int().positive(),
+});
+/** `safe`: everything, or the named devices, to the safe state; needs no fence and works from any state. */
+export const SafeParams = z.object({
+  reason: z.string(),
+  deviceIds: z.array(z.string()).optional(),
+});
+/** `ping`: answered with `{}` at once. `cancel` (notification): `{ id }` of an ask to give up. */
+/** `fault` (simulators only): schedules a fault, see the simulator's schema. */
+
+export const CommandAnswer = z.object({
+  setpoint: z.record(z.string(), z.unknown()),
+  readback: z.record(z.string(), z.unknown()),
+  safe: z.boolean(),
+  /** Channel values as they stand after the command. */
+  readings: z.array(Reading),
+});
+export type CommandAnswer = z.infer<typeof CommandAnswer>;
+
+/** Agent to parent: the answer to an ask. Error codes are the strings in `data.code`. */
+export const Answer = z.object({
+  jsonrpc: z.literal("2.0"),
+  id: z.number().int().nonnegative(),
+  result: z.unknown().optional(),
+  error: z.object({
+    /** JSON-RPC: -32700 parse, -32600 invalid, -32601 no method, -32602 invalid params, -32000 device. */
+    code: z.number().int(),
+    message: z.string(),
+    data: z.object({ code: z.string() }).loose().optional(),
+  }).optional(),
+});
+export type Answer = z.infer<typeof Answer>;
+
+/** Agent to parent, unasked. */
+export const Notice = z.discriminatedUnion("method", [
+  /** First line of every agent. */
+  z.object({
+    jsonrpc: z.literal("2.0"),
+    method: z.literal("hello"),
+    params: z.object({
+      v: z.number().int(),
+      agent: z.string(),
+      pid: z.number().int(),
+      devices: z.array(Capability),
+    }),
+  }),
+  z.object({
+    jsonrpc: z.literal("2.0"),
+    method: z.literal("readings"),
+    params: z.object({ readings: z.array(Reading) }),
+  }),
+  /** An actuator changed on its own: on-time over, heartbeat missed, guard cut. */
+  z.object({
+    jsonrpc: z.literal("2.0"),
+    method: z.literal("state"),
+    params: z.object({
+      deviceId: z.string(),
+      setpoint: z.record(z.string(), z.unknown()),
+      readback: z.record(z.string(), z.unknown()),
+      safe: z.boolean(),
+      reason: z.string(),
+    }),
+  }),
+  /** A device stopped answering or came back. */
+  z.object({
+    jsonrpc: z.literal("2.0"),
+    method: z.literal("device"),
+    params: z.object({
+      deviceId: z.string(),
+      status: z.enum(["ready", "offline", "fault"]),
+      code: z.string().optional(),
+      text: z.string().optional(),
+    }),
+  }),
+]);
+export type Notice = z.infer<typeof Notice>;
