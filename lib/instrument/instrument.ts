@@ -1,0 +1,32 @@
+import type { Alarms } from "../alarms/mod.ts";
+import type { Auth } from "../auth/mod.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import type { Devices } from "../devices/mod.ts";
+import type { EventLog } from "../events.ts";
+import type { Experiments } from "../experiments/mod.ts";
+import type { Kv } from "../kv.ts";
+import type { Locks } from "../locks/mod.ts";
+import type { Log } from "../log.ts";
+import type { LiveStream, Telemetry } from "../telemetry/mod.ts";
+import type { InstrumentStatus } from "./model.ts";
+
+/** Everything one running Holdfast holds: opened by `openInstrument`, given to routes and pages. */
+export interface Instrument {
+  readonly config: Config;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly kv: Kv;
+  readonly events: EventLog;
+  readonly auth: Auth;
+  readonly locks: Locks;
+  readonly devices: Devices;
+  readonly telemetry: Telemetry;
+  readonly stream: LiveStream;
+  readonly alarms: Alarms;
+  readonly experiments: Experiments;
+  status(): InstrumentStatus;
+  /** Safe state first, then runs are left to their supervisors, agents ended, stores closed. */
+  close(): Promise<void>;
+}
