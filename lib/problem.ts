@@ -17,6 +17,7 @@ export const PROBLEMS = {
   "too-many-attempts": { status: 429, title: "Too many attempts" },
   "device-unknown": { status: 404, title: "There is no such device" },
   "device-held": { status: 409, title: "Somebody else holds the device" },
+  "device-busy": { status: 429, title: "Too many commands wait for the device" },
   "stale-fence": { status: 409, title: "The lease behind this command has been superseded" },
   "device-offline": { status: 503, title: "The device does not answer" },
   "device-fault": { status: 502, title: "The device refused or failed the command" },

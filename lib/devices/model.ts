@@ -54,6 +54,16 @@ export const Capability = z.object({
   onTimeMaxMs: z.number().int().positive().optional(),
   /** A setpoint not renewed for this long goes back to safe; absent: it holds. */
   heartbeatMs: z.number().int().positive().optional(),
+  /**
+   * Readings that must be good and inside these limits while it is away from its safe state; else it is
+   * cut, and commands that leave the safe state are refused. `min` and `max` in the channel's unit.
+   */
+  guards: z.array(z.object({
+    deviceId: z.string(),
+    channel: z.string(),
+    min: z.number().optional(),
+    max: z.number().optional(),
+  })).optional(),
   /** Fixed facts the originals' capability replies carry: `pixel_count`, `directions`, `available_pumps`. */
   facts: z.record(z.string(), z.unknown()).default({}),
 });
@@ -119,6 +129,8 @@ export type CommandRefusal =
   | { kind: "held"; deviceId: string; holder: Holder }
   | { kind: "stale-fence"; deviceId: string; given: number; latest: number }
   | { kind: "stopped"; reason: string }
+  /** Its queue is full: `waiting` commands stand before this one. */
+  | { kind: "busy"; deviceId: string; waiting: number }
   | { kind: "offline"; deviceId: string; text: string }
   | { kind: "timeout"; deviceId: string; afterMs: number }
   | { kind: "fault"; deviceId: string; code: string; text: string };

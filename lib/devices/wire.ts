@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { Capability, Reading } from "./model.ts";
 
+const Values = z.record(z.string(), z.unknown());
+
 /**
  * The wire between the runtime and an agent: JSON-RPC 2.0, one object a line, UTF-8, at most
  * `LINE_BYTES_MAX` a line. stdin carries asks, stdout answers and notifications, stderr only the log.
@@ -39,8 +41,38 @@ export const SafeParams = z.object({
   reason: z.string(),
   deviceIds: z.array(z.string()).optional(),
 });
-/** `ping`: answered with `{}` at once. `cancel` (notification): `{ id }` of an ask to give up. */
-/** `fault` (simulators only): schedules a fault, see the simulator's schema. */
+/**
+ * `ping`: answered with `{}` at once. `renew` (notification): `{ deviceIds }` whose setpoints still stand,
+ * so that their heartbeat starts again. `cancel` (notification): `{ id }` of an ask to give up.
+ * Simulators only, names listed in `hello.methods`: `fault` (schedule one, answers with it and its id),
+ * `faults` (answers `{ faults }`), `clear-faults` (`{ id? }`, answers `{ cleared }`), `time-scale`
+ * (`{ scale? }`, answers `{ scale }`).
+ */
+export const RenewParams = z.object({ deviceIds: z.array(z.string()) });
+export const CancelParams = z.object({ id: z.number().int().nonnegative() });
+
+/** How one device stands after `start` or `safe`. */
+export const DeviceOutcome = z.object({
+  deviceId: z.string(),
+  ok: z.boolean(),
+  setpoint: Values,
+  readback: Values,
+  safe: z.boolean(),
+  /** Why not, when `ok` is false. */
+  error: z.object({ code: z.string(), text: z.string() }).optional(),
+});
+export type DeviceOutcome = z.infer<typeof DeviceOutcome>;
+
+/** Answer to `start`: the devices as configured, every actuator already brought to its safe state or reported. */
+export const StartAnswer = z.object({
+  devices: z.array(Capability),
+  outcomes: z.array(DeviceOutcome),
+});
+export type StartAnswer = z.infer<typeof StartAnswer>;
+
+/** Answer to `safe`: one outcome for each actuator it was asked for. */
+export const SafeAnswer = z.object({ outcomes: z.array(DeviceOutcome) });
+export type SafeAnswer = z.infer<typeof SafeAnswer>;
 
 export const CommandAnswer = z.object({
   setpoint: z.record(z.string(), z.unknown()),
@@ -75,7 +107,10 @@ export const Notice = z.discriminatedUnion("method", [
       v: z.number().int(),
       agent: z.string(),
       pid: z.number().int(),
+      /** Empty when they depend on the configuration that `start` brings; its answer names them. */
       devices: z.array(Capability),
+      /** What it answers beside the methods of every agent: `fault`, `time-scale`. */
+      methods: z.array(z.string()).default([]),
     }),
   }),
   z.object({
@@ -108,3 +143,59 @@ export const Notice = z.discriminatedUnion("method", [
   }),
 ]);
 export type Notice = z.infer<typeof Notice>;
+
+/**
+ * Cuts bytes into lines of at most `bytesMax`, however they arrive. A longer line is reported once as
+ * `too-long` and skipped up to its end, so memory stays bounded; bytes without a final newline are never
+ * a line.
+ */
+export class LineSplitter {
+  #parts: Uint8Array[] = [];
+  #held = 0;
+  #skipping = false;
+  readonly #decoder = new TextDecoder();
+
+  constructor(private readonly bytesMax = LINE_BYTES_MAX) {}
+
+  /** The lines that `chunk` completes, without their newline. */
+  *push(chunk: Uint8Array): Generator<{ kind: "line"; text: string } | { kind: "too-long" }> {
+    let from = 0;
+    while (from < chunk.length) {
+      const end = chunk.indexOf(10, from);
+      const piece = chunk.subarray(from, end < 0 ? chunk.length : end);
+      if (!this.#skipping && this.#held + piece.length > this.bytesMax) {
+        this.#skipping = true;
+        this.#parts = [];
+        this.#held = 0;
+        yield { kind: "too-long" };
+      }
+      if (!this.#skipping && piece.length > 0) {
+        this.#parts.push(piece.slice());
+        this.#held += piece.length;
+      }
+      if (end < 0) return;
+      from = end + 1;
+      if (this.#skipping) {
+        this.#skipping = false;
+        continue;
+      }
+      yield { kind: "line", text: this.#take() };
+    }
+  }
+
+  #take(): string {
+    const [only, ...more] = this.#parts;
+    this.#parts = [];
+    const size = this.#held;
+    this.#held = 0;
+    if (only === undefined) return "";
+    if (more.length === 0) return this.#decoder.decode(only);
+    const whole = new Uint8Array(size);
+    let at = 0;
+    for (const part of [only, ...more]) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return this.#decoder.decode(whole);
+  }
+}
