@@ -74,20 +74,20 @@ export function wrongArrow({ from, to }: Import): string | null {
   if (source === target || /_test\.tsx?$/.test(from)) return null;
   const isModel = /^lib\/[^/]+\/model\.ts$/.test(to);
   const isFace = /^lib\/[^/]+\/mod\.ts$/.test(to);
-  const fresh = target === "lib/fresh";
   switch (source) {
     case "root":
     case "tests":
     case "bench":
       return null;
     case "routes":
-      return target === "islands" || fresh || target === "lib" || isFace || isModel
+      return ["islands", "components", "lib", "lib/fresh"].includes(target) || isFace || isModel
         ? null
-        : "routes import islands, fresh, lib/*.ts and lib/*/mod.ts";
+        : "routes import islands, components, fresh, lib/*.ts and lib/*/mod.ts";
     case "islands":
-      return to === "lib/fresh/runtime.ts" || isModel
+    case "components":
+      return target === "components" || to === "lib/fresh/runtime.ts" || isModel
         ? null
-        : "islands import fresh/runtime and pure model.ts files";
+        : `${source} import components, fresh/runtime and pure model.ts files`;
     case "drivers":
     case "clients":
       return `${source} import nothing of ours but ${source}`;
