@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { LOG_LEVELS } from "./log.ts";
+
+const HostName = z.string().regex(
+  /^[A-Za-z0-9.:*[\]_-]+$/,
+  "must be a host name or an IP address, without scheme or path",
+);
+const Slug = z.string().regex(
+  /^[a-z][a-z0-9_-]*$/,
+  "must be lower case letters, digits, - and _, starting with a letter",
+);
+const Port = z.number().int().min(0).max(65535);
+
+/**
+ * `holdfast.toml`. Keys are `snake_case` in the file and `camelCase` here: `server.body_limit_mb` is
+ * `config.server.bodyLimitMb`. What is inside `agents[].config` belongs to that agent and is left as it
+ * is. Every key has a default, with which the simulated instrument starts; unknown keys are refused.
+ */
+export const ConfigFile = z.strictObject({
+  instrument: z.strictObject({
+    /** What people call it; shown on every page. */
+    name: z.string().trim().min(1).max(60).default("Vessel A"),
+    /** Colour of the stripe beside the name, `#rrggbb`. */
+    stripe: z.string().regex(/^#[0-9a-fA-F]{6}$/, "must be a colour such as #e0a526")
+      .default("#e0a526"),
+  }).prefault({}),
+  server: z.strictObject({
+    /** Address to listen on; anything but loopback needs `auth.enabled`. */
+    host: HostName.default("127.0.0.1"),
+    /** 0 lets the system choose one. */
+    port: Port.default(8000),
+    /** Further names this machine is reached by, without port; loopback names always hold. */
+    allowedHosts: z.array(HostName).default([]),
+    /** Further origins whose pages may call the API, such as `https://lab.example.org`. */
+    allowedOrigins: z.array(z.url({ protocol: /^https?$/ })).default([]),
+    /** Addresses of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
+    trustedProxies: z.array(HostName).default([]),
+    /** Largest request body, MiB. */
+    bodyLimitMb: z.number().positive().max(4096).default(8),
+  }).prefault({}),
+  data: z.strictObject({
+    /** The data folder; relative paths start at the configuration file's folder. */
+    dir: z.string().min(1).default("./data"),
+    /** Free space, MiB, below which nothing new is started and an alarm is raised. */
+    diskFloorMb: z.number().nonnegative().default(500),
+  }).prefault({}),
+  simulation: z.strictObject({
+    /** Whether the simulated bioreactor runs. Without it: yes where no agent is configured. */
+    enabled: z.boolean().optional(),
+    seed: z.number().int().nonnegative().default(1),
+    /** Simulated seconds a second, 1 to 1000. */
+    timeScale: z.number().min(1).max(1000).default(1),
+    pumps: z.array(Slug).default(["inflow", "outflow"]),
+    relays: z.array(Slug).default(["relay_1", "relay_2", "relay_3", "relay_4"]),
+  }).prefault({}),
+  agents: z.array(z.strictObject({
+    /** Unique among agents; names it in the log. */
+    id: Slug,
+    /** Which agent program, as `holdfast agent NAME` takes it. */
+    agent: Slug,
+    enabled: z.boolean().default(true),
+    /** Handed to the agent as it is; the agent checks it. */
+    config: z.record(z.string(), z.unknown()).default({}),
+  })).default([]),
+  auth: z.strictObject({
+    /** Whether people log in. Without it only this machine may connect, with all rights. */
+    enabled: z.boolean().default(false),
+    /** A session ends after this time without a request. */
+    sessionHours: z.number().positive().max(24 * 90).default(12),
+  }).prefault({}),
+  experiments: z.strictObject({
+    /** Most waiting and running experiments of one owner. */
+    activeLimit: z.number().int().min(1).max(1000).default(5),
+    /** Largest script, KiB. */
+    scriptLimitKb: z.number().int().min(1).max(65536).default(1024),
+    python: z.string().min(1).default("python3"),
+    /** The Deno that runs TypeScript; `self` is the one that runs Holdfast. */
+    deno: z.string().min(1).default("self"),
+    /** `auto`: bwrap where it works, else Python scripts are refused; `none`: no boundary. */
+    sandbox: z.enum(["auto", "bwrap", "none"]).default("auto"),
+    /** Limits of a run that names none of its own. */
+    limits: z.strictObject({
+      /** Wall clock of a run; absent: none. */
+      wallMs: z.number().int().positive().nullable().default(null),
+      memoryMb: z.number().int().min(32).default(512),
+      outputMb: z.number().int().min(1).default(2048),
+      logMb: z.number().int().min(1).default(50),
+      processes: z.number().int().min(1).default(64),
+    }).prefault({}),
+    /** From asking a run to stop until SIGTERM. */
+    stopGraceMs: z.number().int().nonnegative().default(5000),
+    /** From asking a run to stop until SIGKILL. */
+    killGraceMs: z.number().int().nonnegative().default(30_000),
+    /** Files of ended runs are removed after this many days; 0 keeps them. */
+    retentionDays: z.number().int().nonnegative().default(0),
+  }).prefault({}).refine((e) => e.killGraceMs >= e.stopGraceMs, {
+    path: ["killGraceMs"],
+    message: "must not be shorter than stop_grace_ms",
+  }),
+  telemetry: z.strictObject({
+    /** How long every sample is kept. */
+    rawDays: z.number().positive().default(30),
+    /** How long minute means, minima and maxima are kept. */
+    minuteDays: z.number().positive().default(730),
+    hourDays: z.number().positive().default(3650),
+    /** How often samples are written. */
+    flushMs: z.number().int().min(100).max(60_000).default(1000),
+  }).prefault({}),
+  stream: z.strictObject({
+    viewersMax: z.number().int().min(1).default(500),
+  }).prefault({}),
+  events: z.strictObject({
+    countMax: z.number().int().min(1000).default(200_000),
+    ageDays: z.number().positive().default(365),
+  }).prefault({}),
+  log: z.strictObject({
+    level: z.enum(LOG_LEVELS).default("info"),
+    /** A file is closed and numbered at this size, KiB. */
+    sizeKb: z.number().int().min(10).default(1024),
+    /** How many files are kept, the current one included. */
+    files: z.number().int().min(1).max(100).default(5),
+  }).prefault({}),
+  compat: z.strictObject({
+    /** Further ports for clients of the systems Holdfast replaces, such as 3000 and 9000. */
+    ports: z.array(Port.min(1)).max(16).default([]),
+  }).prefault({}),
+});
+
+/** The effective configuration: all defaults filled in, paths absolute. */
+export type Config = Omit<z.output<typeof ConfigFile>, "simulation"> & {
+  readonly simulation: Required<z.output<typeof ConfigFile>["simulation"]>;
+};
