@@ -1,67 +1,43 @@
-import type { Result } from "./result.ts";
+import { setImmediate } from "node:timers";
 import type { Clock } from "./clock.ts";
-import { type EventDraft, eventKey, HoldfastEvent } from "./events.ts";
+import type { HoldfastEvent } from "./events.ts";
+import type { Entry } from "./kv_cache.ts";
+import { because, closedError, ContentionError, KvUnavailable } from "./kv_errors.ts";
+import { type Decide, Group, type Pending, READS_MAX, type Seen, WRITES_MAX } from "./kv_group.ts";
+import { type KvBackend, Store } from "./kv_store.ts";
+import { keyName, keyRef } from "./kv_value.ts";
+import type { Result } from "./result.ts";
 
-/** One key as `decide` sees it; `value` is `null` when nothing is stored. */
-export interface Seen {
-  readonly key: Deno.KvKey;
-  readonly value: unknown;
-}
-
-/** What an accepted transaction writes, and what its caller gets back. */
-export interface Commit<T> {
-  readonly value: T;
-  readonly set?: readonly (readonly [Deno.KvKey, unknown])[];
-  readonly remove?: readonly Deno.KvKey[];
-  readonly events?: readonly EventDraft[];
-}
-
-/** Pure: it may be called again with newer values when a race was lost. */
-export type Decide<T, R> = (seen: readonly Seen[]) => Result<Commit<T>, R>;
-
-/** The store cannot be read or written: disk, file or closed store. */
-export class KvUnavailable extends Error {
-  override readonly name = "KvUnavailable";
-}
-
-/** A transaction lost its check more often than `ATTEMPTS_MAX`. */
-export class ContentionError extends Error {
-  override readonly name = "ContentionError";
-}
+export type { Commit, Decide, Seen } from "./kv_group.ts";
+export { ContentionError, KvUnavailable } from "./kv_errors.ts";
+export type { KvBackend } from "./kv_store.ts";
 
 const ATTEMPTS_MAX = 20;
-/** Limits of one Deno KV commit, with room for the events' keys. */
-const CHECKS_MAX = 100;
-const MUTATIONS_MAX = 900;
-const BYTES_MAX = 700 * 1024;
+/** Transactions that may wait; with more the store has fallen behind and says so. */
+const WAITING_MAX = 20_000;
 
-interface Pending {
-  readonly keys: readonly Deno.KvKey[];
-  readonly decide: Decide<unknown, unknown>;
-  readonly settle: (result: Result<unknown, unknown>) => void;
-  readonly fail: (error: Error) => void;
-  attempts: number;
-}
-
-interface Ready {
-  readonly pending: Pending;
-  readonly entries: readonly Deno.KvEntryMaybe<unknown>[];
-  readonly commit: Commit<unknown>;
-}
+type Listener = (events: readonly HoldfastEvent[]) => void;
 
 /**
  * The one door to Deno KV. `transact` reads `keys`, asks `decide`, and commits what it accepts, checked
- * against every key it read. Transactions ready at the same moment with disjoint keys share one atomic
- * commit (group commit), so that one fsync serves many callers. Events get their gapless `seq` in that
- * same commit.
+ * against every key it read. Transactions waiting at the same moment share one atomic commit (group
+ * commit), so that one fsync serves many callers; the outcome equals running them one after another in
+ * the order they came. Events get their gapless `seq` in that same commit.
+ *
+ * One `Kv` owns the file: it keeps what it read and wrote in memory. Should anybody else write, the
+ * checks notice it and the transaction is decided again on what the store holds.
  */
 export class Kv {
   #queue: Pending[] = [];
   #flushing = false;
-  #listeners = new Set<(events: readonly HoldfastEvent[]) => void>();
+  #closed = false;
+  /** Set when a commit failed and nobody knows whether it was written. */
+  #unsure = false;
+  readonly #listeners = new Set<Listener>();
+  readonly #idle: (() => void)[] = [];
 
   private constructor(
-    private readonly kv: Deno.Kv,
+    private readonly store: Store,
     private readonly clock: Clock,
     private lastSeq: number,
   ) {}
@@ -70,10 +46,21 @@ export class Kv {
   static async open(path: string, clock: Clock): Promise<Kv> {
     try {
       const kv = await Deno.openKv(path);
-      return new Kv(kv, clock, await lastSeqOf(kv));
+      try {
+        return await Kv.over(kv, clock);
+      } catch (error) {
+        kv.close();
+        throw error;
+      }
     } catch (cause) {
-      throw new KvUnavailable(`Cannot open the store "${path}"`, { cause });
+      throw new KvUnavailable(`Cannot open the store "${path}"${because(cause)}`, { cause });
     }
+  }
+
+  /** On a store that is open already; it is closed with this. */
+  static async over(kv: KvBackend, clock: Clock): Promise<Kv> {
+    const store = new Store(kv);
+    return new Kv(store, clock, await store.newestSeq());
   }
 
   /** The newest event's number, 0 before the first. */
@@ -81,27 +68,43 @@ export class Kv {
     return this.lastSeq;
   }
 
+  /** The stored value, `null` when there is none. */
   async get(key: Deno.KvKey): Promise<unknown> {
-    return (await this.#guard(() => this.kv.get(key))).value;
+    keyRef(key);
+    return (await this.store.read((kv) => kv.get(key))).value;
   }
 
   /** Entries below `prefix`, or between `start` (inclusive) and `end`, in key order. */
-  async *list(
+  list(
     selector: Deno.KvListSelector,
     options: { limit?: number; reverse?: boolean } = {},
   ): AsyncGenerator<Seen> {
-    const entries = this.kv.list(selector, { batchSize: 500, ...options });
-    for (;;) {
-      const next = await this.#guard(() => entries.next());
-      if (next.done) return;
-      yield { key: next.value.key, value: next.value.value };
-    }
+    return this.store.list(selector, options);
   }
 
+  /**
+   * Resolves with what `decide` made of the values of `keys`: a refusal as it is, an acceptance once its
+   * writes are on the disk.
+   *
+   * Rejects with what `decide` throws; `TypeError` for a key, value (64 KiB) or event that cannot be
+   * stored; `RangeError` for more than `READS_MAX` keys or more writes than one commit takes;
+   * `KvUnavailable` when the store fails; `ContentionError`.
+   */
   transact<T, R>(keys: readonly Deno.KvKey[], decide: Decide<T, R>): Promise<Result<T, R>> {
     return new Promise((resolve, reject) => {
+      if (keys.length > READS_MAX) {
+        throw new RangeError(
+          `A transaction may read ${READS_MAX} keys, not ${keys.length} as from ${
+            keyName(keys[0]!)
+          }`,
+        );
+      }
+      if (this.#closed) throw closedError();
+      if (this.#queue.length >= WAITING_MAX) {
+        throw new KvUnavailable(`The store is ${WAITING_MAX} transactions behind`);
+      }
       this.#queue.push({
-        keys,
+        refs: keys.map(keyRef),
         decide: decide as Decide<unknown, unknown>,
         settle: resolve as (result: Result<unknown, unknown>) => void,
         fail: reject,
@@ -114,166 +117,149 @@ export class Kv {
     });
   }
 
-  /** Calls `listener` with the events of each commit, in order, after it is durable. Listeners must not throw or wait. */
-  onEvents(listener: (events: readonly HoldfastEvent[]) => void): () => void {
+  /**
+   * Calls `listener` with the events of each commit, in order, after it is durable. Listeners must not
+   * throw or wait; one that throws is reported as an uncaught error and disturbs nobody else.
+   */
+  onEvents(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  close(): void {
-    this.kv.close();
+  /**
+   * Refuses what comes or waits with `KvUnavailable`, lets the commit under way finish, and closes the
+   * file; resolves when it is closed. Twice is harmless.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const pending of this.#queue.splice(0)) pending.fail(closedError());
+    if (this.#flushing) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.store.close();
   }
 
   async #flush(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const group = this.#takeDisjoint();
-      try {
-        const ready = await this.#decideAll(group);
-        if (ready.length > 0) await this.#commitGroup(ready);
-      } catch (error) {
-        for (const pending of group) pending.fail(error as Error);
-      }
-    }
+    while (this.#queue.length > 0) await this.#round();
     this.#flushing = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** Takes waiting transactions, oldest first, whose read keys do not meet; the others stay in order. */
-  #takeDisjoint(): Pending[] {
-    const taken: Pending[] = [];
-    const later: Pending[] = [];
-    const keys = new Set<string>();
-    let checks = 0;
+  /** Decides the oldest waiting transactions and commits them together. */
+  async #round(): Promise<void> {
+    const taken = this.#take();
+    let found: { entries: Map<string, Entry>; read: boolean };
+    try {
+      if (this.#unsure) await this.#resync();
+      found = await this.store.entriesOf(taken);
+      if (this.#closed) throw closedError();
+    } catch (error) {
+      for (const pending of taken) pending.fail(error);
+      return;
+    }
+    const group = new Group(found.entries);
+    const left = taken.findIndex((pending) => !group.add(pending));
+    if (left !== -1) this.#queue.unshift(...taken.slice(left));
+    if (!group.empty) await this.#commit(group);
+    // Nothing above waited for the disk: give timers and sockets their turn.
+    else if (!found.read) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** As many as one commit can check and write; one that lost a race goes alone. */
+  #take(): Pending[] {
+    const texts = new Set<string>();
+    let count = 0;
     for (const pending of this.#queue) {
-      const own = pending.keys.map(keyText);
-      const fits = checks + own.length <= CHECKS_MAX && !own.some((key) => keys.has(key));
-      for (const key of own) keys.add(key);
-      if (!fits && taken.length > 0) {
-        later.push(pending);
-        continue;
-      }
-      checks += own.length;
-      taken.push(pending);
+      const full = count >= WRITES_MAX || texts.size + pending.refs.length > READS_MAX;
+      if (count > 0 && (full || pending.attempts > 0)) break;
+      for (const { text } of pending.refs) texts.add(text);
+      count++;
+      if (pending.attempts > 0) break;
     }
-    this.#queue = later;
-    return taken;
+    return this.#queue.splice(0, count);
   }
 
-  async #decideAll(group: readonly Pending[]): Promise<Ready[]> {
-    const entries = await this.#readAll(group.flatMap((pending) => [...pending.keys]));
-    const ready: Ready[] = [];
-    let from = 0;
-    for (const pending of group) {
-      const own = entries.slice(from, from + pending.keys.length);
-      from += pending.keys.length;
+  async #commit(group: Group): Promise<void> {
+    const atomic = this.store.atomic();
+    let events: HoldfastEvent[];
+    try {
+      events = group.fill(atomic, this.lastSeq + 1, this.clock.nowMs());
+    } catch (error) {
+      // The serialiser refused a value: alone, each shows whether it was its own.
+      if (group.pendings.length > 1) this.#again(group.pendings);
+      else for (const pending of group.pendings) pending.fail(error);
+      return;
+    }
+    let answer: Deno.KvCommitResult | Deno.KvCommitError;
+    try {
+      answer = await atomic.commit();
+    } catch (cause) {
+      return await this.#afterFailure(group, events, cause);
+    }
+    if (!answer.ok) return await this.#afterLoss(group);
+    this.store.keep(group, answer.versionstamp);
+    this.#finish(group, events);
+  }
+
+  #finish(group: Group, events: readonly HoldfastEvent[]): void {
+    this.lastSeq += events.length;
+    group.tellAll();
+    this.#publish(events);
+  }
+
+  #publish(events: readonly HoldfastEvent[]): void {
+    if (events.length === 0) return;
+    for (const listener of [...this.#listeners]) {
       try {
-        const decision = pending.decide(own.map(({ key, value }) => ({ key, value })));
-        if (decision.ok) ready.push({ pending, entries: own, commit: decision.value });
-        else pending.settle(decision);
+        listener(events);
       } catch (error) {
-        pending.fail(error as Error);
+        reportError(error);
       }
     }
-    return ready;
   }
 
-  async #readAll(keys: readonly Deno.KvKey[]): Promise<Deno.KvEntryMaybe<unknown>[]> {
-    const reads: Promise<Deno.KvEntryMaybe<unknown>[]>[] = [];
-    for (let i = 0; i < keys.length; i += 10) {
-      reads.push(this.#guard(() => this.kv.getMany(keys.slice(i, i + 10) as Deno.KvKey[])));
-    }
-    return (await Promise.all(reads)).flat();
-  }
-
-  /** Commits what fits together; the rest waits for the next round. */
-  async #commitGroup(ready: readonly Ready[]): Promise<void> {
-    const group: Ready[] = [];
-    const later: Pending[] = [];
-    const keys = new Set<string>();
-    let mutations = 0;
-    let bytes = 0;
-    for (const one of ready) {
-      const { set = [], remove = [], events = [] } = one.commit;
-      const written = [...set.map(([key]) => key), ...remove].map(keyText);
-      const read = one.pending.keys.map(keyText);
-      const size = set.reduce((sum, [, value]) => sum + sizeOf(value), 0) +
-        events.reduce((sum, event) => sum + sizeOf(event), 0);
-      const count = written.length + events.length;
-      const fits = mutations + count <= MUTATIONS_MAX && bytes + size <= BYTES_MAX &&
-        ![...written, ...read].some((key) => keys.has(key));
-      if (!fits && group.length > 0) {
-        later.push(one.pending);
-        continue;
-      }
-      for (const key of [...written, ...read]) keys.add(key);
-      mutations += count;
-      bytes += size;
-      group.push(one);
-    }
-    this.#queue.unshift(...later);
-    if (await this.#commit(group)) return;
-    if (group.length === 1) return this.#again(group[0]!.pending);
-    for (const one of group) {
-      if (!await this.#commit([one])) this.#again(one.pending);
-    }
-  }
-
-  #again(pending: Pending): void {
-    if (++pending.attempts < ATTEMPTS_MAX) this.#queue.push(pending);
-    else {
+  /** The commit threw. A failing disk may have kept it all the same, so look before telling anybody. */
+  async #afterFailure(group: Group, events: readonly HoldfastEvent[], cause: unknown) {
+    this.store.forget(group);
+    const landed = await this.store.landed(group, events);
+    if (landed === true) return this.#finish(group, events);
+    this.#unsure = landed === null;
+    const message = landed === null
+      ? "The store failed and does not say whether it wrote"
+      : "The store cannot be written";
+    for (const pending of group.pendings) {
       pending.fail(
-        new ContentionError(
-          `Lost ${ATTEMPTS_MAX} races for ${pending.keys.map(keyText).join(", ")}`,
-        ),
+        new KvUnavailable(message + because(cause), { cause, maybeWritten: landed === null }),
       );
     }
   }
 
-  async #commit(group: readonly Ready[]): Promise<boolean> {
-    const atomic = this.kv.atomic();
-    const events: HoldfastEvent[] = [];
-    const atMs = this.clock.nowMs();
-    for (const { entries, commit } of group) {
-      for (const entry of entries) atomic.check(entry as Deno.AtomicCheck);
-      for (const [key, value] of commit.set ?? []) atomic.set(key, value);
-      for (const key of commit.remove ?? []) atomic.delete(key);
-      for (const draft of commit.events ?? []) {
-        const seq = this.lastSeq + events.length + 1;
-        const event: HoldfastEvent = { v: 1, seq, atMs, data: {}, ...draft };
-        events.push(event);
-        atomic.set(eventKey(seq), event);
-      }
-    }
-    const { ok } = await this.#guard(() => atomic.commit());
-    if (!ok) return false;
-    this.lastSeq += events.length;
-    for (const { pending, commit } of group) {
-      pending.settle({ ok: true, value: commit.value });
-    }
-    if (events.length > 0) { for (const listener of this.#listeners) listener(events); }
-    return true;
-  }
-
-  async #guard<T>(act: () => Promise<T>): Promise<T> {
+  /** A check failed: somebody else wrote. Forget what we knew and decide each again, alone. */
+  async #afterLoss(group: Group): Promise<void> {
+    this.#unsure = true;
     try {
-      return await act();
-    } catch (cause) {
-      if (cause instanceof TypeError || cause instanceof RangeError) throw cause;
-      throw new KvUnavailable("The store does not answer", { cause });
+      await this.#resync();
+    } catch {
+      // Still unsure: the next round tries again and tells its callers.
     }
+    this.#again(group.pendings);
   }
-}
 
-async function lastSeqOf(kv: Deno.Kv): Promise<number> {
-  for await (const entry of kv.list({ prefix: eventKey() }, { reverse: true, limit: 1 })) {
-    return Number(entry.key.at(-1));
+  #again(pendings: readonly Pending[]): void {
+    const tired = pendings.filter((pending) => ++pending.attempts >= ATTEMPTS_MAX);
+    for (const { refs, fail } of tired) {
+      const names = refs.slice(0, 3).map(({ key }) => keyName(key)).join(", ");
+      fail(new ContentionError(`Lost ${ATTEMPTS_MAX} races for ${names}`));
+    }
+    this.#queue.unshift(...pendings.filter((pending) => pending.attempts < ATTEMPTS_MAX));
   }
-  return 0;
-}
 
-function keyText(key: Deno.KvKey): string {
-  return key.map((part) => `${typeof part}:${String(part)}`).join("\u0000");
-}
-
-function sizeOf(value: unknown): number {
-  return JSON.stringify(value)?.length ?? 8;
+  /** Takes the newest `seq` and all entries from the store again, and publishes events it did not know. */
+  async #resync(): Promise<void> {
+    this.store.forgetAll();
+    const newest = await this.store.newestSeq();
+    const missed = await this.store.eventsBetween(this.lastSeq, newest);
+    this.lastSeq = Math.max(newest, this.lastSeq);
+    this.#unsure = false;
+    this.#publish(missed);
+  }
 }
