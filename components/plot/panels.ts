@@ -44,10 +44,6 @@ const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 /** Room for the axis labels, the same in every panel so that times line up. */
 const AXIS_WIDTH = 52;
 
-export function keyOf({ deviceId, channel }: Pick<PlotChannel, "deviceId" | "channel">): string {
-  return `${deviceId}.${channel}`;
-}
-
 /** One chart a unit, stacked on one shared time axis; ours, on chart.js. */
 export class Panels {
   #charts: { unit: string; chart: Chart<"line", Point[]>; canvas: HTMLCanvasElement }[] = [];

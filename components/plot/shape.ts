@@ -15,6 +15,11 @@ export interface PlotChannel {
   readonly colour: number;
 }
 
+/** `device.channel`, as the telemetry API spells a channel. */
+export function keyOf({ deviceId, channel }: { deviceId: string; channel: string }): string {
+  return `${deviceId}.${channel}`;
+}
+
 export interface PlotBucket {
   readonly atMs: number;
   readonly min: number | null;
