@@ -1,0 +1,5 @@
+export * from "./model.ts";
+export { Telemetry } from "./store.ts";
+export type { TelemetryFault, TelemetryOptions, TelemetryStatus } from "./store.ts";
+export { TelemetryUnavailable } from "./file.ts";
+export type { SeriesAsk } from "./series.ts";
