@@ -1,0 +1,436 @@
+import { rmSync, statfsSync } from "node:fs";
+import {
+  RUN_FILES,
+  type RunEndReason,
+  type RunExit,
+  RunPlan,
+  type RunReady,
+} from "../lib/experiments/model.ts";
+import { RunLog } from "./run_log.ts";
+import {
+  descendantsOf,
+  leftoversOf,
+  memoryMbOf,
+  type ProcessId,
+  processOf,
+  signalTo,
+} from "./run_processes.ts";
+import { type Relay, startRelay } from "./run_relay.ts";
+
+/**
+ * One process per run, in a session of its own, that outlives the runtime. It reads the plan from
+ * stdin, says it is ready, and begins only at the runtime's `go`: a runtime that died before it could
+ * record the start leaves no script running. Then it keeps the script's output, limits and end, and
+ * writes `exit.json` as its last act.
+ *
+ * It runs none of the script's code, and with all permissions: signalling the script's processes and
+ * reading `/proc` need them.
+ */
+export async function superviseRun(): Promise<void> {
+  const lines = linesOf(Deno.stdin.readable);
+  const first = (await lines.next()).value;
+  if (first === undefined) return;
+  const plan = RunPlan.parse(JSON.parse(first));
+  Deno.chdir(plan.folder);
+  const self = processOf(Deno.pid);
+  if (self === null) throw new Deno.errors.NotFound(`Cannot read "/proc/${Deno.pid}/stat"`);
+  const record = new ExitRecord(plan.attempt);
+  const run = new Run(plan);
+  Deno.addSignalListener("SIGTERM", () => run.end("stopped", "it was told to stop"));
+  Deno.addSignalListener("SIGINT", () => run.end("stopped", "it was told to stop"));
+  const ready: RunReady = { pid: self.pid, startTicks: self.startTicks };
+  await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(ready) + "\n"));
+  const word = (await lines.next()).value;
+  if (word !== "go" || run.ending !== null) {
+    record.write({
+      reason: "unstarted",
+      exitCode: null,
+      signal: null,
+      text: "the runtime ended before the script began",
+    });
+    return;
+  }
+  record.write(await run.toEnd());
+}
+
+type Outcome = Pick<RunExit, "reason" | "exitCode" | "signal" | "text">;
+
+/** `exit.json` with its room taken at the start, so that a full disk cannot keep the end from being written. */
+class ExitRecord {
+  static readonly #ROOM = 4096;
+  readonly #startedAtMs = Date.now();
+
+  constructor(private readonly attempt: number) {
+    this.#put(" ".repeat(ExitRecord.#ROOM));
+  }
+
+  write(outcome: Outcome): void {
+    const exit: RunExit = {
+      v: 1,
+      attempt: this.attempt,
+      ...outcome,
+      text: outcome.text.slice(0, 1000),
+      startedAtMs: this.#startedAtMs,
+      endedAtMs: Date.now(),
+    };
+    this.#put(JSON.stringify(exit).padEnd(ExitRecord.#ROOM));
+    Deno.renameSync(`${RUN_FILES.exit}.new`, RUN_FILES.exit);
+    // The rename is durable once the folder is.
+    using folder = Deno.openSync(".");
+    folder.syncSync();
+  }
+
+  #put(text: string): void {
+    using file = Deno.openSync(`${RUN_FILES.exit}.new`, { create: true, write: true });
+    const bytes = new TextEncoder().encode(text);
+    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+    file.syncSync();
+  }
+}
+
+/** After the script has ended: how long what it left behind may hold its output open. */
+const DRAIN_MS = 1000;
+/** How often an end that was asked for looks whether it is there. */
+const LOOK_MS = 50;
+
+class Run {
+  /** Why it is being ended, once it is. */
+  ending: { reason: RunEndReason; text: string } | null = null;
+  /** The command's own process, the root of all others. */
+  #root: ProcessId | null = null;
+  #log: RunLog | null = null;
+  #over = false;
+  #killAtMs = Infinity;
+
+  constructor(private readonly plan: RunPlan) {}
+
+  /** Runs the script to its end, whatever that is; nothing of it is left alive. */
+  async toEnd(): Promise<Outcome> {
+    let relay: Relay | null = null;
+    try {
+      this.#log = RunLog.open(
+        RUN_FILES.log,
+        RUN_FILES.logTimes,
+        this.plan.limits.logMb * 1_048_576,
+      );
+      // An earlier attempt in the same folder leaves its socket behind.
+      rmSync(RUN_FILES.relay, { force: true });
+      relay = startRelay(
+        this.plan.relay === "unix" ? { kind: "unix", path: RUN_FILES.relay } : { kind: "tcp" },
+        apiAddress,
+      );
+      const put = (text: string) => text.replaceAll("{relay}", String(relay?.port));
+      const [program = "", ...args] = this.plan.command.map(put);
+      const env = Object.entries(this.plan.env).map(([name, value]) => [name, put(value)]);
+      const child = new Deno.Command(program, {
+        args,
+        env: Object.fromEntries(env),
+        clearEnv: true,
+        cwd: this.plan.cwd,
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+        detached: true,
+      }).spawn();
+      this.#root = processOf(child.pid) ?? { pid: child.pid, startTicks: -1 };
+      return await this.#toEndOf(child, this.#root);
+    } catch (error) {
+      this.#kill();
+      return outcome("runner", null, null, `the script could not be started: ${String(error)}`);
+    } finally {
+      relay?.[Symbol.dispose]();
+      try {
+        this.#log?.close();
+      } catch {
+        // The disk is full; the end is told in exit.json.
+      }
+    }
+  }
+
+  /** Asks for the end: politely where there is time, at once where a limit is broken. The first reason stays. */
+  end(reason: RunEndReason, text: string): void {
+    if (this.ending !== null) return;
+    this.ending = { reason, text };
+    const polite = reason === "stopped" || reason === "wall";
+    this.#killAtMs = polite ? performance.now() + this.plan.graceMs : 0;
+    this.#press(new Map());
+  }
+
+  async #toEndOf(child: Deno.ChildProcess, root: ProcessId): Promise<Outcome> {
+    // Only the box itself writes here: the script's stderr goes where its stdout goes.
+    const complaint = new Response(child.stderr).text().catch(() => "");
+    const output = this.#keep(child.stdout);
+    const { wallMs } = this.plan.limits;
+    const wall = wallMs === null ? null : longTimer(
+      wallMs,
+      () => this.end("wall", `it ran longer than its limit of ${Math.round(wallMs / 1000)} s`),
+    );
+    const watch = this.#watch(root);
+    // A stop that came while the command was being started found nobody to tell.
+    if (this.ending !== null) this.#press(new Map());
+    const status = await child.status;
+    this.#over = true;
+    wall?.();
+    this.#kill();
+    await Promise.race([
+      output,
+      new Promise((resolve) => setTimeout(resolve, DRAIN_MS)),
+    ]);
+    await watch;
+    return this.#outcome(status, (await within(complaint, DRAIN_MS) ?? "").trim());
+  }
+
+  #outcome(status: Deno.CommandStatus, complaint: string): Outcome {
+    // bwrap and shells report a signal as 128 and its number.
+    const signal = status.signal ?? (status.code > 128 ? SIGNALS[status.code - 128] ?? null : null);
+    if (this.ending !== null) {
+      return outcome(this.ending.reason, status.code, signal, this.ending.text);
+    }
+    if (status.code !== 0 && complaint.startsWith("bwrap:")) {
+      return outcome(
+        "runner",
+        status.code,
+        null,
+        `the sandbox refused: ${complaint.slice(0, 500)}`,
+      );
+    }
+    const last = lastLine(RUN_FILES.log);
+    const after = last === "" ? "" : `: ${last}`;
+    if (status.code === 0) return outcome("exit", 0, null, "the script ended");
+    if (status.code === LAUNCHER_FAILED) {
+      return outcome("runner", status.code, null, `the script could not be started${after}`);
+    }
+    if (
+      /^MemoryError\b/.test(last) || /heap out of memory|Out of memory/i.test(tail(RUN_FILES.log))
+    ) {
+      const limit = `its memory limit of ${this.plan.limits.memoryMb} MiB`;
+      return outcome("memory", status.code, signal, `the script needed more than ${limit}`);
+    }
+    const how = signal === null ? `exited with code ${status.code}` : `was ended by ${signal}`;
+    return outcome("exit", status.code, signal, `the script ${how}${after}`);
+  }
+
+  /** Copies the script's output to the log until its end. */
+  async #keep(stdout: ReadableStream<Uint8Array>): Promise<void> {
+    let full = false;
+    for await (const chunk of stdout) {
+      // A script that nobody reads any more would block on its next line, so reading goes on.
+      if (full) continue;
+      try {
+        this.#log?.write(chunk);
+      } catch (error) {
+        full = true;
+        this.end("disk", `its output could not be written: ${String(error)}`);
+      }
+    }
+  }
+
+  async #watch(root: ProcessId): Promise<void> {
+    const { limits, watchMs, diskFloorMb } = this.plan;
+    const asked = new Map<number, number>();
+    let nextLookAtMs = performance.now() + watchMs;
+    while (!this.#over) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (this.#over) return;
+      if (this.ending !== null) {
+        this.#press(asked);
+        continue;
+      }
+      const startMs = performance.now();
+      if (startMs < nextLookAtMs) continue;
+      const processes = this.#inside(root);
+      if (processes.length > limits.processes) {
+        this.end(
+          "processes",
+          `it had ${processes.length} processes, its limit is ${limits.processes}`,
+        );
+      }
+      const memoryMb = memoryMbOf(processes, limits.memoryMb);
+      if (memoryMb > limits.memoryMb) {
+        const used = Math.round(memoryMb);
+        this.end("memory", `it used ${used} MiB of memory, its limit is ${limits.memoryMb} MiB`);
+      }
+      const outputMb = folderMb(RUN_FILES.output) + folderMb("cache");
+      if (outputMb > limits.outputMb) {
+        const used = Math.round(outputMb);
+        this.end("output", `it wrote ${used} MiB, its limit is ${limits.outputMb} MiB`);
+      }
+      const freeMb = freeMbOf(".");
+      if (freeMb < diskFloorMb) {
+        this.end(
+          "disk",
+          `the disk has ${Math.round(freeMb)} MiB left, the floor is ${diskFloorMb}`,
+        );
+      }
+      // A folder of a hundred thousand files takes long to add up; looking must stay a small part.
+      nextLookAtMs = performance.now() + Math.max(watchMs, 10 * (performance.now() - startMs));
+    }
+  }
+
+  /** Says TERM once to each process of the script, those that came later too; KILL when the grace is over. */
+  #press(asked: Map<number, number>): void {
+    if (this.#root === null) return;
+    if (performance.now() >= this.#killAtMs) return this.#kill();
+    for (const one of this.#inside(this.#root)) {
+      if (asked.get(one.pid) === one.startTicks) continue;
+      asked.set(one.pid, one.startTicks);
+      signalTo(one, "SIGTERM");
+    }
+  }
+
+  /** Processes of the script, without the box around it. */
+  #inside(root: ProcessId): ProcessId[] {
+    const below = descendantsOf(root);
+    if (!this.plan.boxed) return below;
+    // The box is the command itself and its first child, process 1 in there.
+    const init = below.find((one) => one.parent === root.pid);
+    return below.filter((one) => one.pid !== root.pid && one.pid !== init?.pid);
+  }
+
+  /** Ends every process of the run, those that left its session or its group too. */
+  #kill(): void {
+    if (this.#root === null) return;
+    if (this.plan.boxed) {
+      // Process 1 of a pid namespace takes all of it along.
+      for (const one of descendantsOf(this.#root)) signalTo(one, "SIGKILL");
+      return;
+    }
+    const mark = `EXPERIMENT_ID=${this.plan.experimentId}`;
+    for (let round = 0; round < 100; round++) {
+      const left = [...descendantsOf(this.#root), ...leftoversOf(this.#root, mark)];
+      if (left.length === 0) return;
+      for (const one of left) signalTo(one, "SIGKILL");
+    }
+  }
+}
+
+/** What the launcher in the sandbox exits with when it could not begin the script. */
+const LAUNCHER_FAILED = 125;
+
+/** Signals a script dies of, by their number on Linux. */
+const SIGNALS: Record<number, string> = {
+  1: "SIGHUP",
+  2: "SIGINT",
+  3: "SIGQUIT",
+  4: "SIGILL",
+  5: "SIGTRAP",
+  6: "SIGABRT",
+  7: "SIGBUS",
+  8: "SIGFPE",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  13: "SIGPIPE",
+  15: "SIGTERM",
+  24: "SIGXCPU",
+  25: "SIGXFSZ",
+  31: "SIGSYS",
+};
+
+function outcome(
+  reason: RunEndReason,
+  exitCode: number | null,
+  signal: string | null,
+  text: string,
+): Outcome {
+  return { reason, exitCode, signal, text };
+}
+
+/** Where the runtime listens now, as it wrote it into the run folder. */
+function apiAddress(): { hostname: string; port: number } | null {
+  try {
+    const { hostname, port } = JSON.parse(Deno.readTextFileSync(RUN_FILES.api));
+    return { hostname: String(hostname), port: Number(port) };
+  } catch {
+    return null;
+  }
+}
+
+/** A timer for longer than the 24.8 days that `setTimeout` can hold; the returned function cancels it. */
+function longTimer(delayMs: number, fire: () => void): () => void {
+  const dueMs = performance.now() + delayMs;
+  let id: ReturnType<typeof setTimeout>;
+  const set = () => {
+    const leftMs = dueMs - performance.now();
+    id = leftMs <= 0 ? setTimeout(fire, 0) : setTimeout(set, Math.min(leftMs, 86_400_000));
+  };
+  set();
+  return () => clearTimeout(id);
+}
+
+/** Bytes on disk below a folder, in MiB; links are not followed. */
+function folderMb(folder: string): number {
+  let bytes = 0;
+  const waiting = [folder];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    try {
+      for (const entry of Deno.readDirSync(next)) {
+        const path = `${next}/${entry.name}`;
+        if (entry.isDirectory) waiting.push(path);
+        else bytes += bytesOf(path);
+      }
+    } catch {
+      // Removed by the script while we looked.
+    }
+  }
+  return bytes / 1_048_576;
+}
+
+function bytesOf(path: string): number {
+  try {
+    const { size, blocks } = Deno.lstatSync(path);
+    // A file with holes counts what it takes, a compressed one what it says.
+    return blocks === null ? size : Math.min(size, blocks * 512);
+  } catch {
+    return 0;
+  }
+}
+
+function freeMbOf(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize / 1_048_576;
+}
+
+/** The last few KiB of a file as text. */
+function tail(path: string): string {
+  try {
+    using file = Deno.openSync(path);
+    const { size } = file.statSync();
+    file.seekSync(Math.max(0, size - 4096), Deno.SeekMode.Start);
+    const buffer = new Uint8Array(4096);
+    return new TextDecoder().decode(buffer.subarray(0, file.readSync(buffer) ?? 0));
+  } catch {
+    return "";
+  }
+}
+
+function lastLine(path: string): string {
+  return tail(path).trimEnd().split("\n").at(-1)?.trim().slice(0, 500) ?? "";
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let id: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    id = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(id);
+  }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop()!;
+    yield* parts;
+  }
+}
+
+if (import.meta.main) {
+  await superviseRun();
+  // Whatever still holds the event loop, a socket or a pipe of what was killed, is of no more use.
+  Deno.exit(0);
+}
