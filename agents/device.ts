@@ -83,6 +83,8 @@ export class AgentDevice {
   #away = false;
   /** The last safe state could not be reached: no good reading makes that ready. */
   #unsafe = false;
+  /** What the runtime was last told of its setpoint. */
+  #told: string | null = null;
   /** Counts commands and safe states, so that a timer of an earlier one does nothing. */
   #epoch = 0;
   #onTime = new AbortController();
@@ -165,7 +167,11 @@ export class AgentDevice {
       this.#take(
         await this.bus.run(
           this.#operation(PRIORITY.reading, this.limits.readMs),
-          (signal) => this.driver.read(signal),
+          async (signal) => {
+            const found = await this.driver.read(signal);
+            this.#noticeOwnChange();
+            return found;
+          },
         ),
       );
     } catch (error) {
@@ -175,6 +181,20 @@ export class AgentDevice {
       const bad = { value: null, quality: "bad", code } as const;
       this.#take(this.capability.channels.map(({ id }) => ({ channel: id, ...bad })), text);
     }
+  }
+
+  /** A dose that ended, a guard of the driver: the actuator moved without being told. */
+  #noticeOwnChange(): void {
+    if (!this.actuator) return;
+    const answer = this.#stateOrUnknown();
+    if (this.#told === null || standing(answer) === this.#told) return;
+    if (answer.safe) {
+      this.#away = false;
+      this.#disarm();
+    }
+    const { cause } = answer.readback;
+    const reason = typeof cause === "string" ? cause : "changed by the device itself";
+    this.listener.changed(this.#outcome(answer), reason);
   }
 
   #take(found: readonly DriverReading[], text?: string): void {
@@ -262,6 +282,7 @@ export class AgentDevice {
   }
 
   #commanded(answer: DriverAnswer, epoch: number): void {
+    this.#told = standing(answer);
     this.#unsafe = false;
     this.#setStatus("ready");
     this.#watch(answer, epoch);
@@ -439,7 +460,9 @@ export class AgentDevice {
     return { deviceId: this.id, priority, deadlineMs };
   }
 
-  #outcome({ setpoint, readback, safe }: DriverAnswer): DeviceOutcome {
+  #outcome(answer: DriverAnswer): DeviceOutcome {
+    const { setpoint, readback, safe } = answer;
+    this.#told = standing(answer);
     return { deviceId: this.id, ok: true, setpoint, readback, safe };
   }
 
@@ -463,6 +486,10 @@ export class AgentDevice {
     this.#status = status;
     if (!first || status !== "ready") this.listener.status(this.id, status, code, text);
   }
+}
+
+function standing({ setpoint, safe }: DriverAnswer): string {
+  return JSON.stringify([setpoint, safe]);
 }
 
 /** `offline` for codes that mean nobody answered, `fault` for an answer that says no. */
