@@ -17,16 +17,38 @@ export const STATES = [
 export const ExperimentState = z.enum(STATES);
 export type ExperimentState = z.infer<typeof ExperimentState>;
 
-export const TERMINAL: readonly ExperimentState[] = [
+export const TERMINAL = [
   "completed",
   "failed",
   "cancelled",
   "timed_out",
   "interrupted",
-];
+] as const satisfies readonly ExperimentState[];
+export const TerminalState = z.enum(TERMINAL);
+export type TerminalState = z.infer<typeof TerminalState>;
+
+/** It stands in the queue: it has a position and no process. */
+export function isWaiting(state: ExperimentState): boolean {
+  return state === "queued" || state === "paused";
+}
+
+/** It has the instrument: it holds the run lease, and perhaps a process. */
+export function holdsRun(state: ExperimentState): boolean {
+  return state === "starting" || state === "running" || state === "holding" ||
+    state === "stopping";
+}
+
+export function isTerminal(state: ExperimentState): state is TerminalState {
+  return (TERMINAL as readonly string[]).includes(state);
+}
 
 export const ScriptKind = z.enum(["python", "typescript"]);
 export type ScriptKind = z.infer<typeof ScriptKind>;
+
+/** Name of the script in its run folder and in the archive. */
+export function scriptFileName(kind: ScriptKind): string {
+  return kind === "python" ? "user_script.py" : "user_script.ts";
+}
 
 export const Limits = z.object({
   /** Wall clock of the run; null: none. */
@@ -38,13 +60,37 @@ export const Limits = z.object({
 });
 export type Limits = z.infer<typeof Limits>;
 
+/** What to do when the run was cut off by something that was neither the script nor a person. */
+export const OnInterrupt = z.enum(["fail", "requeue", "resume"]);
+export type OnInterrupt = z.infer<typeof OnInterrupt>;
+
+/** Setpoints by device. */
+export const EndState = z.record(z.string(), z.record(z.string(), z.unknown()));
+export type EndState = z.infer<typeof EndState>;
+
+/** Why an experiment ended other than completed. */
+export const END_CODES = [
+  "script",
+  "memory",
+  "output",
+  "processes",
+  "disk",
+  "wall",
+  "runner",
+  "restart",
+  "cancel",
+  "stop",
+] as const;
+export const EndCode = z.enum(END_CODES);
+export type EndCode = z.infer<typeof EndCode>;
+
 export const Experiment = z.object({
   v: z.literal(1),
   id: z.string(),
   /** Counts up from 1 on this instrument: what people say aloud. */
   number: z.number().int().positive(),
   title: z.string(),
-  /** Whose it is: a session id, a user or token name. Public replies carry `ownerLabel` of it. */
+  /** Whose it is, as `ownerOf` spells it. Public replies carry `ownerLabel` of it. */
   owner: z.string(),
   kind: ScriptKind,
   scriptSha256: z.string(),
@@ -52,19 +98,159 @@ export const Experiment = z.object({
   devices: z.array(z.string()),
   limits: Limits,
   /** Setpoints at the end by device; a device not named goes to its safe state. */
-  endState: z.record(z.string(), z.record(z.string(), z.unknown())),
-  onInterrupt: z.enum(["fail", "requeue", "resume"]),
+  endState: EndState,
+  onInterrupt: OnInterrupt,
   state: ExperimentState,
+  /** 0 before the first run; counts up with each. */
   attempt: z.number().int().nonnegative(),
   createdAtMs: z.number().int(),
   startedAtMs: z.number().int().nullable(),
   endedAtMs: z.number().int().nullable(),
   exitCode: z.number().int().nullable(),
-  /** Why it ended other than completed: `script`, `memory`, `output`, `log`, `wall`, `runner`, `restart`, `cancel`, `stop`. */
+  /** Why it ended other than completed: an `EndCode`, and a sentence. */
   error: z.object({ code: z.string(), text: z.string() }).nullable(),
-  /** Child of the current or last attempt: pid with its start time, so that a reused pid is never adopted. */
+  /** Supervisor of the current or last attempt: pid with its start time, so that a reused pid is never adopted. */
   process: z.object({ pid: z.number().int(), startTicks: z.number().int() }).nullable(),
   /** What the script says it is doing. */
   phase: z.string().nullable(),
+  /** Where it stands in the queue: decimal digits after an implied point, ordered as text; null: not waiting. */
+  rank: z.string().nullable().default(null),
+  /** How it will end, once that is decided; a later exit cannot change it. */
+  ending: z.object({
+    state: TerminalState,
+    code: EndCode.nullable(),
+    text: z.string(),
+    atMs: z.number().int(),
+  }).nullable().default(null),
+  /** What makes a repeated submission the same one. */
+  idempotencyKey: z.string().nullable().default(null),
 });
 export type Experiment = z.infer<typeof Experiment>;
+
+/** What a user submits. */
+export const ExperimentAsk = z.strictObject({
+  /** The script's text, UTF-8. */
+  script: z.string(),
+  kind: ScriptKind.default("python"),
+  title: z.string().trim().max(200).default(""),
+  /** Devices it will hold; empty: every actuator. */
+  devices: z.array(z.string().min(1).max(100)).max(100).default([]),
+  limits: Limits.partial().default({}),
+  endState: EndState.default({}),
+  onInterrupt: OnInterrupt.default("fail"),
+});
+export type ExperimentAsk = z.infer<typeof ExperimentAsk>;
+
+export type SubmitRefusal =
+  | { kind: "active-limit"; active: number; limit: number }
+  | { kind: "queue-full"; waiting: number; limit: number }
+  | { kind: "script-empty" }
+  | { kind: "script-too-large"; bytes: number; limit: number }
+  | { kind: "script-rejected"; errors: ScriptError[] }
+  | { kind: "limit-too-high"; limit: keyof Limits; asked: number; most: number }
+  | { kind: "runner-unavailable"; text: string }
+  | { kind: "device-unknown"; deviceId: string }
+  | { kind: "disk-full"; freeMb: number; floorMb: number };
+
+/** One thing wrong with a script; `line` and `column` from 1, `null` where the checker names none. */
+export interface ScriptError {
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly message: string;
+}
+
+/** What the runtime tells the supervisor of one run, as the first line of its stdin. */
+export const RunPlan = z.object({
+  v: z.literal(1),
+  experimentId: z.string(),
+  attempt: z.number().int().positive(),
+  /** The run folder: the supervisor's working directory. */
+  folder: z.string(),
+  /** The command in its sandbox; its stdout and stderr are the run's log. */
+  command: z.array(z.string()).min(1),
+  env: z.record(z.string(), z.string()),
+  /** Where the command starts. */
+  cwd: z.string(),
+  /** `unix`: listens at `api.sock` in the folder. `tcp`: on a free loopback port, put in place of `{relay}` in command and env. */
+  relay: z.enum(["unix", "tcp"]),
+  /** The command is `bwrap`: what is below it dies with it. */
+  boxed: z.boolean(),
+  limits: Limits,
+  /** From the stop's SIGTERM to the script until its SIGKILL. */
+  graceMs: z.number().int().positive(),
+  /** How often memory, processes, output and disk are looked at. */
+  watchMs: z.number().int().positive(),
+  diskFloorMb: z.number().nonnegative(),
+});
+export type RunPlan = z.infer<typeof RunPlan>;
+
+/** Why the supervisor says the run ended. `exit`: by itself; `stopped`: it was told to; `unstarted`: it never began. */
+export const RunEndReason = z.enum([
+  "exit",
+  "stopped",
+  "wall",
+  "memory",
+  "output",
+  "processes",
+  "disk",
+  "runner",
+  "unstarted",
+]);
+export type RunEndReason = z.infer<typeof RunEndReason>;
+
+/** `exit.json`, written once at the end of an attempt. */
+export const RunExit = z.object({
+  v: z.literal(1),
+  attempt: z.number().int().positive(),
+  reason: RunEndReason,
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  /** One sentence: what was found. */
+  text: z.string(),
+  startedAtMs: z.number().int(),
+  endedAtMs: z.number().int(),
+});
+export type RunExit = z.infer<typeof RunExit>;
+
+/** First and only line on the supervisor's stdout: it stands ready and waits for `go`. */
+export const RunReady = z.object({
+  pid: z.number().int().positive(),
+  startTicks: z.number().int().nonnegative(),
+});
+export type RunReady = z.infer<typeof RunReady>;
+
+/** Files of a run folder. */
+export const RUN_FILES = {
+  output: "output",
+  log: "log.txt",
+  /** `<byte offset>\t<epoch ms>` lines: when the log's bytes from there on arrived. */
+  logTimes: "log.times",
+  exit: "exit.json",
+  /** `{ port }`: where the runtime's API listens now; the relay reads it at each connection. */
+  api: "api.json",
+  relay: "api.sock",
+} as const;
+
+/**
+ * Parent, process group, session and start time (clock ticks since boot) of a process, from the text
+ * of `/proc/<pid>/stat`; `null` for a zombie or a text that is none. The name in brackets may hold
+ * spaces and brackets. Source: proc(5).
+ */
+export function parseProcStat(
+  text: string,
+): { parent: number; group: number; session: number; startTicks: number; name: string } | null {
+  const open = text.indexOf("(");
+  const close = text.lastIndexOf(")");
+  if (open < 0 || close < open) return null;
+  const fields = text.slice(close + 2).trim().split(" ");
+  const state = fields[0];
+  const startTicks = Number(fields[19]);
+  if (state === "Z" || state === "X" || !Number.isInteger(startTicks)) return null;
+  return {
+    parent: Number(fields[1]),
+    group: Number(fields[2]),
+    session: Number(fields[3]),
+    startTicks,
+    name: text.slice(open + 1, close),
+  };
+}
