@@ -70,3 +70,33 @@ export function plotChannels(views: readonly DeviceView[]): PlotChannel[] {
     }))
   ).map((channel, index) => ({ ...channel, colour: index % 8 + 1 }));
 }
+
+/** What a person looks at first, by component; anything else follows in the registry's order. */
+const FIRST = [
+  "optical_density",
+  "temp_sensor",
+  "co2_sensor",
+  "o2_sensor",
+  "stirrer",
+  "peltier_driver",
+  "pumps",
+  "ambient_temp",
+  "led",
+];
+
+/** One row a device, the most watched first. */
+export function overviewRows(capabilities: readonly Capability[], most: number): DeviceRow[] {
+  const rank = ({ component }: Capability) => {
+    const at = FIRST.indexOf(component);
+    return at < 0 ? FIRST.length : at;
+  };
+  return capabilities
+    .toSorted((a, b) => rank(a) - rank(b))
+    .flatMap((capability) => {
+      const channel = mainChannel(capability);
+      return channel === undefined
+        ? []
+        : [{ deviceId: capability.deviceId, label: capability.label, channel }];
+    })
+    .slice(0, most);
+}
