@@ -15,6 +15,7 @@ export const PROBLEMS = {
   "bad-origin": { status: 403, title: "The request comes from another site" },
   "bad-host": { status: 421, title: "The request names another host" },
   "too-many-attempts": { status: 429, title: "Too many attempts" },
+  "too-many-viewers": { status: 503, title: "Too many viewers are connected" },
   "device-unknown": { status: 404, title: "There is no such device" },
   "device-held": { status: 409, title: "Somebody else holds the device" },
   "device-busy": { status: 429, title: "Too many commands wait for the device" },

@@ -3,3 +3,11 @@ export { Telemetry } from "./store.ts";
 export type { TelemetryFault, TelemetryOptions, TelemetryStatus } from "./store.ts";
 export { TelemetryUnavailable } from "./file.ts";
 export type { SeriesAsk } from "./series.ts";
+export { LiveStream } from "./stream.ts";
+export type {
+  StreamAsk,
+  StreamEvents,
+  StreamOptions,
+  StreamSources,
+  StreamStatus,
+} from "./stream.ts";
