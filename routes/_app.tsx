@@ -51,7 +51,7 @@ export default define.page(function App({ Component, state, url }) {
             {PLACES.map((place) => (
               <a
                 href={place.href}
-                aria-current={place === here ? "page" : undefined}
+                aria-current={place === here ? "page" : "false"}
                 key={place.href}
               >
                 <Icon name={place.icon} />

@@ -7,9 +7,8 @@ import EventFeed from "../islands/EventFeed.tsx";
 import History from "../islands/History.tsx";
 import RunCard from "../islands/RunCard.tsx";
 import AlarmBar from "../islands/AlarmBar.tsx";
-import { actorOf } from "../lib/auth/model.ts";
-import type { Experiment } from "../lib/experiments/model.ts";
-import { define, type Instrument, type State } from "../lib/instrument/mod.ts";
+import { type Experiment, ownerOf } from "../lib/experiments/mod.ts";
+import { define, type Instrument } from "../lib/instrument/mod.ts";
 
 const ROWS_MOST = 12;
 const SPARK_BUCKETS = 40;
@@ -28,7 +27,13 @@ export default define.page(async function Overview({ state, url }) {
     return found && channel ? [`${found.capability.deviceId}.${channel.id}`] : [];
   });
   const running = instrument.experiments.running();
-  const events = await instrument.events.read({ limit: 12 });
+  const [events, waiting, { experiments: last }, logTail] = await Promise.all([
+    instrument.events.read({ limit: 6 }),
+    instrument.experiments.queue(),
+    instrument.experiments.list({ limit: 3 }),
+    running === null ? "" : instrument.experiments.log(running.id, { tail: 4 }),
+  ]);
+  const mine = ownerOf(state.principal);
   const windowId = url.searchParams.get("window") ?? WINDOWS[0].id;
   return (
     <>
@@ -36,7 +41,7 @@ export default define.page(async function Overview({ state, url }) {
       <AlarmBar initial={instrument.alarms.active()} />
       <div class="overview">
         <section class="card exp" aria-label="Experiment">
-          {running === null ? <Idle state={state} /> : (
+          {running === null ? <Idle last={last} nowMs={nowMs} /> : (
             <RunCard
               running={running}
               logTail={await instrument.experiments.log(running.id, { tail: 4 })}
@@ -45,7 +50,7 @@ export default define.page(async function Overview({ state, url }) {
                 `user:${running.owner}` === actorOf(state.principal)}
             />
           )}
-          <Queue waiting={await instrument.experiments.queue()} state={state} />
+          <Queue waiting={waiting} mine={mine} />
         </section>
         <History
           title={WINDOWS.find(({ id }) => id === windowId)?.label ?? "This run"}
@@ -95,9 +100,7 @@ function withTrends(instrument: Instrument, nowMs: number): RowProps[] {
   });
 }
 
-async function Idle({ state }: { state: State }) {
-  const { experiments, clock } = state.instrument;
-  const { experiments: last } = await experiments.list({ limit: 3 });
+function Idle({ last, nowMs }: { last: Experiment[]; nowMs: number }) {
   return (
     <>
       <header>
@@ -119,13 +122,13 @@ async function Idle({ state }: { state: State }) {
         <>
           <h3>Last runs</h3>
           <ol class="queue">
-            {last.map((one: Experiment) => (
+            {last.map((one) => (
               <li key={one.id}>
                 <a href={`/experiments/${one.id}`}>{one.title}</a>
                 <time>
                   <span class={chipClass(one.state)}>{stateWord(one.state)}</span>
                 </time>
-                <span>experiment {one.number} · {elapsedText(one, clock.nowMs())}</span>
+                <span>experiment {one.number} · {elapsedText(one, nowMs)}</span>
               </li>
             ))}
           </ol>
@@ -135,13 +138,8 @@ async function Idle({ state }: { state: State }) {
   );
 }
 
-function Queue({ waiting, state }: { waiting: Experiment[]; state: State }) {
+function Queue({ waiting, mine }: { waiting: Experiment[]; mine: string }) {
   if (waiting.length === 0) return null;
-  const mine = state.principal.kind === "local"
-    ? state.principal.owner
-    : state.principal.kind === "user"
-    ? state.principal.name
-    : "";
   return (
     <>
       <h3>Next in queue</h3>
