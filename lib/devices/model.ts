@@ -134,3 +134,26 @@ export type CommandRefusal =
   | { kind: "offline"; deviceId: string; text: string }
   | { kind: "timeout"; deviceId: string; afterMs: number }
   | { kind: "fault"; deviceId: string; code: string; text: string };
+
+/** How one agent process fares. */
+export const AgentStatus = z.object({
+  name: z.string(),
+  /**
+   * `starting`: not yet said hello, or bringing its devices to safe; `ready`; `waiting`: dead, starts again
+   * soon; `broken`: died too often too fast, tried again seldom; `ended`: closed with the runtime.
+   */
+  state: z.enum(["starting", "ready", "waiting", "broken", "ended"]),
+  /** Of the process now alive. */
+  pid: z.number().int().nullable(),
+  deviceIds: z.array(z.string()),
+  /** What it answers beside the methods of every agent: `fault`, `time-scale`. */
+  methods: z.array(z.string()),
+  restarts: z.number().int(),
+  lastError: z.object({ text: z.string(), atMs: z.number().int() }).nullable(),
+  /** Lines that were neither an answer nor a notice, answers that came too late or twice: counted, then dropped. */
+  garbage: z.number().int(),
+  late: z.number().int(),
+  duplicates: z.number().int(),
+  lastHelloAtMs: z.number().int().nullable(),
+});
+export type AgentStatus = z.infer<typeof AgentStatus>;
