@@ -16,6 +16,8 @@ export type HoldfastEnv = {
     requestId: string;
     /** Peer's IP address without port, or `null` when the transport gives none (a Unix socket). */
     remoteAddress: string | null;
+    /** Whether the browser's side of the connection is encrypted, so that cookies can be `Secure`. */
+    secure: boolean;
   };
 };
 
