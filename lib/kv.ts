@@ -179,18 +179,11 @@ export class Kv {
   }
 
   async #commit(group: Group): Promise<void> {
-    const atomic = this.store.atomic();
-    let events: HoldfastEvent[];
-    try {
-      events = group.fill(atomic, this.lastSeq + 1, this.clock.nowMs());
-    } catch (error) {
-      // The serialiser refused a value: alone, each shows whether it was its own.
-      if (group.pendings.length > 1) this.#again(group.pendings);
-      else for (const pending of group.pendings) pending.fail(error);
-      return;
-    }
+    let events: HoldfastEvent[] = [];
     let answer: Deno.KvCommitResult | Deno.KvCommitError;
     try {
+      const atomic = this.store.atomic();
+      events = group.fill(atomic, this.lastSeq + 1, this.clock.nowMs());
       answer = await atomic.commit();
     } catch (cause) {
       return await this.#afterFailure(group, events, cause);

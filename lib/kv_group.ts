@@ -1,6 +1,7 @@
 import { checkedDraft } from "./event_draft.ts";
 import { type EventDraft, eventKey, type HoldfastEvent } from "./events.ts";
 import type { Entry } from "./kv_cache.ts";
+import { because } from "./kv_errors.ts";
 import { bytesOf, copyOf, keyName, type KeyRef, keyRef, VALUE_BYTES_MAX } from "./kv_value.ts";
 import type { Result } from "./result.ts";
 
@@ -203,8 +204,7 @@ export class Group {
 function effectOf(commit: Commit<unknown>, refs: readonly KeyRef[]): Effect {
   const writes: Write[] = [];
   for (const [key, given] of commit.set ?? []) {
-    const value = copyOf(given);
-    const bytes = bytesOf(value);
+    const { value, bytes } = stored(key, given);
     if (bytes > VALUE_BYTES_MAX) {
       throw new TypeError(
         `The value of ${keyName(key)} has ${bytes} bytes, more than ${VALUE_BYTES_MAX}`,
@@ -233,6 +233,17 @@ function effectOf(commit: Commit<unknown>, refs: readonly KeyRef[]): Effect {
   }
   for (const ref of refs) keyBytes += ref.bytes;
   return { writes, drafts, bytes: bytes + keyBytes, keyBytes };
+}
+
+function stored(key: Deno.KvKey, given: unknown): { value: unknown; bytes: number } {
+  try {
+    const value = copyOf(given);
+    return { value, bytes: bytesOf(value) };
+  } catch (cause) {
+    throw new TypeError(`The value of ${keyName(key)} cannot be stored${because(cause)}`, {
+      cause,
+    });
+  }
 }
 
 function tooLarge({ writes, drafts, bytes, keyBytes }: Effect): RangeError {
