@@ -11,3 +11,6 @@ export type {
   StreamSources,
   StreamStatus,
 } from "./stream.ts";
+export type { ExportAsk, ExportTable } from "./export.ts";
+export { streamApi, telemetryApi } from "./api.ts";
+export type { ChannelUnit } from "./api.ts";

@@ -37,21 +37,23 @@ const LEVELS = [
   { level: "hour", unitMs: LEVEL_MS.hour },
 ] as const;
 
-/** See `Telemetry.series`. */
-export function seriesOf(ask: SeriesAsk, source: SampleSource): Series[] {
+/** See `Telemetry.series`; each series is read when it is asked for. */
+export function* seriesOf(ask: SeriesAsk, source: SampleSource): Generator<Series> {
   const found = ask.channels.map((c) => ({ ...c, known: source.find(c.deviceId, c.channel) }));
   const { level, grid } = choose(ask, found.flatMap(({ known }) => known?.entry ?? []), source);
-  return found.map(({ deviceId, channel, known }) => ({
-    deviceId,
-    channel,
-    unit: known?.entry.unit ?? "",
-    fromMs: ask.fromMs,
-    toMs: ask.toMs,
-    bucketMs: grid.widthMs,
-    level,
-    periodMs: known?.periodMs ?? null,
-    buckets: known === null ? new Buckets(grid).finish() : fill(known.entry, level, grid, source),
-  }));
+  for (const { deviceId, channel, known } of found) {
+    yield {
+      deviceId,
+      channel,
+      unit: known?.entry.unit ?? "",
+      fromMs: ask.fromMs,
+      toMs: ask.toMs,
+      bucketMs: grid.widthMs,
+      level,
+      periodMs: known?.periodMs ?? null,
+      buckets: known === null ? new Buckets(grid).finish() : fill(known.entry, level, grid, source),
+    };
+  }
 }
 
 /** The finest level that is complete over the range and quick enough to read. */

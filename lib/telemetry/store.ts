@@ -11,6 +11,7 @@ import {
   TelemetryUnavailable,
 } from "./file.ts";
 import type { Level, Series, StoredChannel } from "./model.ts";
+import { type ExportAsk, type ExportTable, exportTable } from "./export.ts";
 import { type SampleSource, type SeriesAsk, seriesOf } from "./series.ts";
 import { Trimmer } from "./trim.ts";
 
@@ -204,7 +205,40 @@ export class Telemetry {
    * @throws {TelemetryUnavailable} when the file cannot be read.
    */
   series(ask: SeriesAsk): Series[] {
-    return this.#reading(() => seriesOf(ask, this.#source));
+    return [...this.seriesOneByOne(ask)];
+  }
+
+  /** As `series`, each read when it is asked for: between two, others may have their turn. */
+  *seriesOneByOne(ask: SeriesAsk): Generator<Series> {
+    const series = seriesOf(ask, this.#source);
+    for (;;) {
+      const next = this.#reading(() => series.next());
+      if (next.done) return;
+      yield next.value;
+    }
+  }
+
+  /**
+   * A range as a wide table. What is still in the inbox is settled first, so that a table of minutes or
+   * hours reaches up to now.
+   *
+   * @throws {TelemetryUnavailable} when the file cannot be read, also while the rows are walked.
+   */
+  exportTable(ask: ExportAsk): ExportTable {
+    this.settle();
+    const table = exportTable(ask, this.#source);
+    const read = <T>(work: () => T) => this.#reading(work);
+    return {
+      ...table,
+      rows: (function* () {
+        const rows = table.rows[Symbol.iterator]();
+        for (;;) {
+          const next = read(() => rows.next());
+          if (next.done) return;
+          yield next.value;
+        }
+      })(),
+    };
   }
 
   /** Writes what waits in memory, all of it if the file can be written. */
