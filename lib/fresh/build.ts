@@ -42,6 +42,7 @@ export async function build(options: BuildOptions): Promise<BuildReport> {
     root,
     islands: files.islands,
     aliases: await fileAliases(denoJson),
+    nodeModules: join(denoJson, "../node_modules"),
     mode: "production",
   });
   const served: Record<string, FileRecord> = {};

@@ -29,11 +29,13 @@ export interface BundleOptions {
   /** Import map entries that are files of the project: name or prefix to absolute path. */
   readonly aliases: Readonly<Record<string, string>>;
   readonly mode: "development" | "production";
+  /** Where packages are looked for besides the folders above an island. */
+  readonly nodeModules: string;
 }
 
 /** Brings islands and what they import into modules a browser loads. Throws with esbuild's own messages. */
 export async function bundle(options: BundleOptions): Promise<Bundle> {
-  const { root, islands, aliases, mode } = options;
+  const { root, islands, aliases, mode, nodeModules } = options;
   const boot = fileURLToPath(new URL("./client/boot.ts", import.meta.url));
   const names = new Map(islands.map((path) => [entryName(path), path]));
   const result = await esbuild.build({
@@ -59,6 +61,7 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     logLevel: "silent",
     // esbuild would take a tsconfig.json above the project; there is none of ours.
     tsconfigRaw: "{}",
+    nodePaths: [nodeModules],
     plugins: [importMap(aliases)],
   });
   const files = new Map(result.outputFiles.map(({ path, contents }) => [basename(path), contents]));

@@ -32,10 +32,12 @@ export async function openDevBuild(options: DevOptions): Promise<Build & AsyncDi
   const { root } = options;
   const project = { ...holdfastProject(root), ...options.ignore && { ignore: options.ignore } };
   const manifest = options.manifest ?? await importManifest(project);
+  const denoJson = options.denoJson ?? join(root, "deno.json");
   const bundled = await bundle({
     root,
     islands: Object.keys(manifest.islands),
-    aliases: await fileAliases(options.denoJson ?? join(root, "deno.json")),
+    aliases: await fileAliases(denoJson),
+    nodeModules: join(denoJson, "../node_modules"),
     mode: "development",
   });
   await stopBundler();
