@@ -95,23 +95,37 @@ export class Faults {
     return before - this.#faults.length;
   }
 
-  /** The fault of this kind that lies on a device at `atS`, or `null`. Whether it strikes is decided by seed and time. */
+  /**
+   * The fault of this kind that lies on a whole device at `atS`, or `null`; with `channel` also one on that
+   * channel alone. Whether an intermittent one strikes follows from seed and time.
+   */
   at(deviceId: string, kind: FaultKind, atS: number, channel?: string): Fault | null {
-    for (const f of this.#faults) {
-      if (f.kind !== kind || (f.deviceId !== deviceId && f.deviceId !== "*")) continue;
-      if (f.channel !== null && f.channel !== channel) continue;
-      if (atS < f.startS || (f.endS !== null && atS >= f.endS)) continue;
-      if (f.probability < 1) {
-        const key = `fault/${f.id}/${deviceId}`;
-        if (uniform(this.#seed, key, atS) >= f.probability) continue;
-      }
-      return f;
-    }
-    return null;
+    return this.#find(
+      (f) =>
+        f.kind === kind && (f.deviceId === deviceId || f.deviceId === "*") &&
+        (f.channel === null || f.channel === channel),
+      deviceId,
+      atS,
+    );
   }
 
-  get empty(): boolean {
-    return this.#faults.length === 0;
+  /** As `at`, only faults on this channel alone. */
+  on(deviceId: string, kind: FaultKind, atS: number, channel: string): Fault | null {
+    return this.#find(
+      (f) => f.kind === kind && f.deviceId === deviceId && f.channel === channel,
+      deviceId,
+      atS,
+    );
+  }
+
+  #find(fits: (fault: Fault) => boolean, deviceId: string, atS: number): Fault | null {
+    for (const f of this.#faults) {
+      if (!fits(f) || atS < f.startS || (f.endS !== null && atS >= f.endS)) continue;
+      if (f.probability === 1) return f;
+      const key = `fault/${f.id}/${deviceId}`;
+      if (uniform(this.#seed, key, atS) < f.probability) return f;
+    }
+    return null;
   }
 
   #forget(nowS: number): void {

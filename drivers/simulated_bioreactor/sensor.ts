@@ -80,9 +80,9 @@ export class SimulatedSensor implements Driver {
     const { id, min, max } = probe.channel;
     const { faults } = this.link.world;
     const { deviceId, warmUpS } = this.facts;
-    if (faults.at(deviceId, "disconnect", atS, id) !== null) return bad(id, "disconnected");
-    if (faults.at(deviceId, "no_answer", atS, id) !== null) return bad(id, this.link.silence);
-    if (faults.at(deviceId, "crc", atS, id) !== null) return bad(id, "crc");
+    if (faults.on(deviceId, "disconnect", atS, id) !== null) return bad(id, "disconnected");
+    if (faults.on(deviceId, "no_answer", atS, id) !== null) return bad(id, this.link.silence);
+    if (faults.on(deviceId, "crc", atS, id) !== null) return bad(id, "crc");
     if (warmUpS !== undefined && atS - this.#poweredAtS < warmUpS) return bad(id, "warming_up");
 
     const found = probe.measure(atS);
