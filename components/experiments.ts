@@ -57,7 +57,9 @@ export function elapsedText(
   return limits.wallMs === null ? elapsed : `${elapsed} of ${formatDuration(limits.wallMs)}`;
 }
 
-/** Whose it is, without showing an identity that works as a credential. */
+/** `you`, a user's or token's name, or a few characters that tell two guests apart. */
 export function ownerText(owner: string, mine: string): string {
-  return owner === mine ? "you" : owner.slice(0, 8);
+  if (owner === mine) return "you";
+  const [kind, name = ""] = owner.split(/:(.*)/s);
+  return kind === "session" ? `guest ${name.slice(0, 6)}` : name || owner;
 }
