@@ -1,0 +1,400 @@
+import { statfsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { newId } from "../ids.ts";
+import type { Kv } from "../kv.ts";
+import type { Log } from "../log.ts";
+import { accept, refuse, type Result } from "../result.ts";
+import { Folders, type OpenFile, type OutputFile } from "./folders.ts";
+import {
+  type Experiment,
+  ExperimentAsk,
+  isTerminal,
+  isWaiting,
+  Limits,
+  type ScriptKind,
+  type SubmitRefusal,
+} from "./model.ts";
+import { Queue, type RunDevices, type RunLocks, type RunTokens } from "./queue.ts";
+import {
+  followLog,
+  type LogPiece,
+  type LogRange,
+  readLog,
+  type StampedLine,
+  stampedTail,
+} from "./run_log.ts";
+import { type RunnerOptions, Runners } from "./runners.ts";
+import type { SupervisorCommand } from "./run_handle.ts";
+import { checkScript } from "./script_check.ts";
+import {
+  type ChangeRefusal,
+  ExperimentStore,
+  type MoveRefusal,
+  type Page,
+  type Query,
+} from "./store.ts";
+import type { Change } from "./transitions.ts";
+
+export interface ExperimentsOptions {
+  readonly kv: Kv;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly locks: RunLocks;
+  readonly devices: RunDevices;
+  readonly auth: RunTokens;
+  /** The data folder, absolute. */
+  readonly dir: string;
+  /** Where the API listens, as this machine reaches it: `http://127.0.0.1:8000`. First asked by `begin`. */
+  readonly apiUrl: () => string;
+  readonly config: Config["experiments"];
+  readonly diskFloorMb: number;
+  /** Simulated seconds a second; scripts run by the same clock. */
+  readonly timeScale?: () => number;
+  /** How supervisors are started; default: this Deno, from source. */
+  readonly supervisor?: SupervisorCommand;
+  /** Folder of `clients/`; default: beside this source. */
+  readonly clients?: string;
+  /** Which Deno this is; default: the one running this. */
+  readonly place?: Pick<RunnerOptions, "execPath" | "standalone">;
+  /** How often a run's limits are looked at; default 1000. */
+  readonly watchMs?: number;
+  /** A run's devices could not be brought to their end state: somebody must look. */
+  readonly onTrouble?: (experiment: Experiment, text: string) => void;
+}
+
+export interface Submitted {
+  readonly experiment: Experiment;
+  /** From 1 over waiting experiments, itself included. */
+  readonly queuePosition: number;
+  /** The same idempotency key had been used before; this is what it made then. */
+  readonly repeated: boolean;
+}
+
+/** Most experiments that wait at all. */
+const WAITING_MAX = 20_000;
+const DAY_MS = 86_400_000;
+
+/** Experiments: their queue, their runs, their results. */
+export class Experiments {
+  #cancelSweep: (() => void) | null = null;
+
+  private constructor(
+    private readonly o: ExperimentsOptions,
+    private readonly store: ExperimentStore,
+    private readonly folders: Folders,
+    private readonly runners: Runners,
+    private readonly waiting: Queue,
+    private readonly places: { etc: string; clients: string; scratch: string },
+  ) {}
+
+  /** Reads what is stored and takes up a run that goes on. Starts nothing before `begin`. */
+  static async open(o: ExperimentsOptions): Promise<Experiments> {
+    const store = await ExperimentStore.open(o.kv, o.clock);
+    const folders = new Folders(o.dir);
+    const places = {
+      etc: join(o.dir, "sandbox", "etc"),
+      clients: o.clients ?? fileURLToPath(new URL("../../clients", import.meta.url)),
+      scratch: join(o.dir, "sandbox", "scratch"),
+    };
+    await Deno.mkdir(join(o.dir, "experiments"), { recursive: true });
+    // What a check was looking at when the process ended.
+    await Deno.remove(places.scratch, { recursive: true }).catch(() => {});
+    const place = o.place ??
+      { execPath: Deno.execPath(), standalone: Deno.build.standalone };
+    const { python, deno, sandbox } = o.config;
+    const runners = new Runners({ python, deno, sandbox, etc: places.etc, ...place }, o.clock);
+    const queue = new Queue({
+      kv: o.kv,
+      clock: o.clock,
+      log: o.log,
+      store,
+      folders,
+      runners,
+      locks: o.locks,
+      devices: o.devices,
+      tokens: o.auth,
+      supervisor: o.supervisor ?? supervisorFromSource(place.execPath),
+      clients: places.clients,
+      etc: places.etc,
+      apiUrl: o.apiUrl,
+      timeScale: o.timeScale ?? (() => 1),
+      graceMs: o.config.killGraceMs,
+      diskFloorMb: o.diskFloorMb,
+      watchMs: o.watchMs ?? 1000,
+      onTrouble: o.onTrouble ?? (() => {}),
+    });
+    await queue.takeUp();
+    return new Experiments(o, store, folders, runners, queue, places);
+  }
+
+  /** The API listens at `apiUrl()`: the queue runs from now on. */
+  async begin(): Promise<void> {
+    await this.waiting.begin();
+    this.#sweepDaily();
+  }
+
+  /** Checks a script, stores it, and puts the experiment at the end of the queue. */
+  async submit(
+    ask: ExperimentAsk,
+    by: { owner: string; actor: string; idempotencyKey?: string },
+  ): Promise<Result<Submitted, SubmitRefusal>> {
+    const { config } = this.o;
+    const asked = ExperimentAsk.parse(ask);
+    const fits = this.#checkAsk(asked);
+    if (!fits.ok) return fits;
+    // Refused before the costly check too; the commit decides.
+    const active = this.store.activeOf(by.owner);
+    const repeated = active.some((one) => one.idempotencyKey === (by.idempotencyKey ?? ""));
+    if (active.length >= config.activeLimit && !repeated) {
+      return refuse({ kind: "active-limit", active: active.length, limit: config.activeLimit });
+    }
+    const checked = await checkScript(asked.script, asked.kind, this.runners, this.places);
+    if (!checked.ok) return checked;
+    const scriptSha256 = await this.folders.keepScript(asked.script, asked.kind);
+    const added = await this.store.add(
+      {
+        id: newId(this.o.clock),
+        title: asked.title === "" ? titleOf(asked.script) : asked.title,
+        owner: by.owner,
+        kind: asked.kind,
+        scriptSha256,
+        devices: asked.devices,
+        limits: Limits.parse({ ...config.limits, ...asked.limits }),
+        endState: asked.endState,
+        onInterrupt: asked.onInterrupt,
+        idempotencyKey: by.idempotencyKey ?? null,
+      },
+      { active: config.activeLimit, waiting: WAITING_MAX },
+      by.actor,
+    );
+    if (!added.ok) return added;
+    const { experiment } = added.value;
+    const queuePosition = this.store.position(experiment.id) ?? 1;
+    this.waiting.wake();
+    return accept({ experiment, queuePosition, repeated: added.value.repeated });
+  }
+
+  /** What can run scripts here: `null` where it can, else why not. */
+  async unavailable(kind: ScriptKind): Promise<string | null> {
+    const found = await this.runners.available(kind);
+    return found.ok ? null : found.refusal.text;
+  }
+
+  get(id: string): Promise<Experiment | null> {
+    return this.store.get(id);
+  }
+  byNumber(number: number): Promise<Experiment | null> {
+    return this.store.byNumber(number);
+  }
+  /** Newest first. */
+  list(query: Query): Promise<Page> {
+    return this.store.list(query);
+  }
+  /** The one that runs, then those that wait, foremost first. */
+  queue(): Promise<Experiment[]> {
+    const running = this.store.running();
+    const waiting = this.store.waiting();
+    return Promise.resolve(running === null ? waiting : [running, ...waiting]);
+  }
+  running(): Experiment | null {
+    return this.store.running();
+  }
+  /** From 1 over waiting experiments, `null` when it does not wait. */
+  position(id: string): number | null {
+    return this.store.position(id);
+  }
+  /** How many wait, paused ones included. */
+  waitingCount(): number {
+    return this.store.waitingCount();
+  }
+  queueVersion(): number {
+    return this.store.queueVersion();
+  }
+  /** Why the first in the queue is not started, or `null`. */
+  obstacle(): string | null {
+    return this.store.firstQueued() === null ? null : this.waiting.obstacle();
+  }
+
+  /** Ends it wherever it stands. A running one is `stopping` until its script and all it started are gone. */
+  async cancel(
+    id: string,
+    actor: string,
+    reason: string,
+  ): Promise<Result<Experiment, ChangeRefusal>> {
+    const text = reason.trim() === "" ? "cancelled" : reason.trim().slice(0, 500);
+    const changed = await this.#change(id, { kind: "cancel", text }, actor);
+    if (changed.ok) this.waiting.stopRun(id);
+    return changed;
+  }
+  /** It keeps its place and is passed over. */
+  pause(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
+    return this.#change(id, { kind: "pause" }, actor);
+  }
+  resume(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
+    return this.#change(id, { kind: "resume" }, actor);
+  }
+  /** To `position` (from 1, clamped) of those that wait; with `version`, only in the queue the caller saw. */
+  async move(
+    id: string,
+    position: number,
+    actor: string,
+    version?: number,
+  ): Promise<Result<Experiment, MoveRefusal>> {
+    const moved = await this.store.move(id, position, actor, version);
+    this.waiting.wake();
+    return moved;
+  }
+  /** To the front, and what runs now is cancelled for it. */
+  async runNow(
+    id: string,
+    actor: string,
+    reason: string,
+  ): Promise<Result<Experiment, ChangeRefusal | MoveRefusal>> {
+    const experiment = await this.store.get(id);
+    if (experiment === null) return refuse({ kind: "unknown", id });
+    if (!isWaiting(experiment.state)) {
+      return refuse({ kind: "not-waiting", state: experiment.state });
+    }
+    const moved = await this.store.move(id, 1, actor);
+    if (!moved.ok) return moved;
+    if (moved.value.state === "paused") {
+      const resumed = await this.#change(id, { kind: "resume" }, actor);
+      if (!resumed.ok) return resumed;
+    }
+    const running = this.store.running();
+    if (running !== null && running.id !== id) {
+      const why = reason.trim() === "" ? "" : `: ${reason.trim()}`;
+      await this.cancel(running.id, actor, `experiment ${experiment.number} was run now${why}`);
+    }
+    this.waiting.wake();
+    return accept(await this.store.get(id) ?? moved.value);
+  }
+  /** Forgets an ended one, its files included. */
+  async remove(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
+    const removed = await this.store.remove(id, actor);
+    if (removed.ok) await this.folders.removeRun(id);
+    return removed;
+  }
+  /** What the script says it is doing; `null`: nothing any more. */
+  setPhase(id: string, phase: string | null, actor: string): Promise<Result<Experiment, unknown>> {
+    const text = phase === null ? "no phase" : `phase: ${phase}`;
+    return this.store.annotate(id, { phase }, actor, text);
+  }
+
+  log(id: string, range: LogRange): LogPiece {
+    return readLog(this.folders, id, range);
+  }
+  /** The last lines, each with the time it arrived. */
+  logLines(id: string, tail: number): StampedLine[] {
+    return stampedTail(this.folders, id, tail);
+  }
+  /** The log from byte `from` as it grows, to the run's end or the signal's. */
+  logStream(id: string, signal: AbortSignal, from = 0): AsyncGenerator<LogPiece> {
+    const ended = async () => {
+      const experiment = await this.store.get(id);
+      return experiment === null || isTerminal(experiment.state);
+    };
+    return followLog(this.folders, id, this.o.clock, { from, ended, signal });
+  }
+  /** The script's files, while it runs too. */
+  files(id: string): Promise<OutputFile[]> {
+    return this.folders.files(id);
+  }
+  /** One of them, open; `null` when there is no such file. */
+  file(id: string, path: string): OpenFile | null {
+    return this.folders.openOutput(id, path);
+  }
+  /** The script as it was submitted, or `null` when it is no longer kept. */
+  async script(experiment: Pick<Experiment, "scriptSha256" | "kind">): Promise<string | null> {
+    try {
+      return await this.folders.readScript(experiment);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return null;
+      throw error;
+    }
+  }
+
+  /** Calls `listener` with the whole experiment after each durable change. Listeners must not throw or wait. */
+  onChange(listener: (experiment: Experiment) => void): () => void {
+    return this.store.onChange(listener);
+  }
+
+  /** Leaves a running script alive: the next runtime takes it up. */
+  async close(): Promise<void> {
+    this.#cancelSweep?.();
+    await this.waiting.close();
+  }
+
+  async #change(
+    id: string,
+    change: Change,
+    actor: string,
+  ): Promise<Result<Experiment, ChangeRefusal>> {
+    const changed = await this.store.change(id, change, actor);
+    this.waiting.wake();
+    return changed;
+  }
+
+  #checkAsk(ask: ExperimentAsk): Result<void, SubmitRefusal> {
+    const { config, diskFloorMb, devices } = this.o;
+    if (ask.script.trim() === "") return refuse({ kind: "script-empty" });
+    const bytes = new TextEncoder().encode(ask.script).length;
+    const limit = config.scriptLimitKb * 1024;
+    if (bytes > limit) return refuse({ kind: "script-too-large", bytes, limit });
+    if (!ask.script.isWellFormed() || ask.script.includes("\0")) {
+      const message = "it is not text: it holds NUL or half characters";
+      return refuse({ kind: "script-rejected", errors: [{ line: null, column: null, message }] });
+    }
+    const known = new Set(devices.list().map((one) => one.capability.deviceId));
+    for (const deviceId of [...ask.devices, ...Object.keys(ask.endState)]) {
+      if (!known.has(deviceId)) return refuse({ kind: "device-unknown", deviceId });
+    }
+    const { bavail, bsize } = statfsSync(this.o.dir);
+    const freeMb = Math.round(bavail * bsize / 1_048_576);
+    if (freeMb < diskFloorMb) return refuse({ kind: "disk-full", freeMb, floorMb: diskFloorMb });
+    return accept(undefined);
+  }
+
+  #sweepDaily(): void {
+    this.#sweep().catch((error) => this.o.log.error("old runs could not be swept", { error }));
+    this.#cancelSweep = this.o.clock.timer(DAY_MS, () => this.#sweepDaily());
+  }
+
+  /** Removes the files of runs that ended longer ago than the configuration keeps them; records stay. */
+  async #sweep(): Promise<void> {
+    const { retentionDays } = this.o.config;
+    if (retentionDays === 0) return;
+    const beforeMs = this.o.clock.nowMs() - retentionDays * DAY_MS;
+    for await (const { name, isDirectory } of Deno.readDir(join(this.o.dir, "experiments"))) {
+      if (!isDirectory) continue;
+      const experiment = await this.store.get(name);
+      const endedAtMs = experiment?.endedAtMs ?? null;
+      if (endedAtMs === null || endedAtMs >= beforeMs) continue;
+      await this.folders.removeRun(name);
+      this.o.log.info("removed the files of an old run", { experiment: name });
+    }
+  }
+}
+
+/** A supervisor started by the Deno that runs this, without looking at the network. */
+function supervisorFromSource(execPath: string): SupervisorCommand {
+  const module = fileURLToPath(new URL("../../agents/run_supervisor.ts", import.meta.url));
+  return {
+    command: [execPath, "run", "-A", "--no-remote", "--cached-only", "--quiet", module],
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+  };
+}
+
+/** What people see in lists of an experiment nobody named: its first comment or docstring line. */
+function titleOf(script: string): string {
+  for (const line of script.split("\n").slice(0, 20)) {
+    const match = /^\s*(?:#(?!!)|\/\/|\/\*\*?|"""|''')\s*(.*?)\s*(?:"""|'''|\*\/)?$/.exec(line);
+    const text = match?.[1]?.replace(/\.$/, "") ?? "";
+    if (/[\p{L}]{2}/u.test(text) && !/^-\*-|coding[:=]/.test(text)) return text.slice(0, 100);
+    if (match === null && line.trim() !== "" && !line.startsWith("#!")) break;
+  }
+  return "";
+}

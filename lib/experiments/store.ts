@@ -1,0 +1,526 @@
+import type { Clock } from "../clock.ts";
+import type { Commit, Kv } from "../kv.ts";
+import { accept, refuse, type Result } from "../result.ts";
+import {
+  ActiveCount,
+  activeKey,
+  askedKey,
+  byNumberKey,
+  byNumberPrefix,
+  byOwnerKey,
+  byOwnerPrefix,
+  byScriptKey,
+  byScriptPrefix,
+  byStateKey,
+  byStatePrefix,
+  experimentKey,
+  Order,
+  orderKey,
+  runKey,
+  RunLease,
+  waitingKey,
+} from "./keys.ts";
+import { Experiment, type ExperimentState, holdsRun, isTerminal, isWaiting } from "./model.ts";
+import { ownerLabel } from "./owner.ts";
+import { RANK_LENGTH_MAX, RANK_START, rankBetween, rankOf, Ranks } from "./ranks.ts";
+import { type Change, describe, step, type TransitionRefusal } from "./transitions.ts";
+
+/** What a submission says of an experiment; number, place and state are the store's to give. */
+export type Draft =
+  & Pick<
+    Experiment,
+    "id" | "title" | "owner" | "kind" | "scriptSha256" | "devices" | "limits" | "endState"
+  >
+  & Pick<Experiment, "onInterrupt" | "idempotencyKey">;
+
+export type AddRefusal =
+  | { kind: "active-limit"; active: number; limit: number }
+  | { kind: "queue-full"; waiting: number; limit: number };
+
+export type ChangeRefusal =
+  | TransitionRefusal
+  | { kind: "unknown"; id: string }
+  /** Another experiment has the instrument. */
+  | { kind: "run-held"; by: string };
+
+export type MoveRefusal =
+  | { kind: "unknown"; id: string }
+  | { kind: "not-waiting"; state: ExperimentState }
+  /** The queue's version is not the one the caller saw. */
+  | { kind: "stale-queue"; given: number; version: number }
+  | { kind: "rearranged-too-often" };
+
+export interface Query {
+  readonly owner?: string;
+  readonly states?: readonly ExperimentState[];
+  readonly limit: number;
+  /** Only experiments with a smaller number: `next` of the page before. */
+  readonly cursor?: number;
+}
+
+export interface Page {
+  /** Newest first. */
+  readonly experiments: Experiment[];
+  /** Cursor of the next page, or `null` at the end. */
+  readonly next: number | null;
+}
+
+const NO_ORDER: Order = {
+  v: 1,
+  version: 0,
+  nextNumber: 1,
+  tail: RANK_START,
+  head: RANK_START,
+  waiting: 0,
+};
+
+/**
+ * Every experiment, the queue and the run lease, in KV; those not ended also in memory, for this
+ * process owns them. Each change is one commit that checks the experiment, the order and the run
+ * lease, with its event.
+ */
+export class ExperimentStore {
+  #active = new Map<string, Experiment>();
+  #ranks = new Ranks();
+  #running: string | null = null;
+  #order: Order = NO_ORDER;
+  #listeners = new Set<(experiment: Experiment) => void>();
+
+  private constructor(private readonly kv: Kv, private readonly clock: Clock) {}
+
+  static async open(kv: Kv, clock: Clock): Promise<ExperimentStore> {
+    const store = new ExperimentStore(kv, clock);
+    store.#order = orderOf(await kv.get(orderKey));
+    const states: ExperimentState[] = [
+      "queued",
+      "paused",
+      "starting",
+      "running",
+      "holding",
+      "stopping",
+    ];
+    for (const state of states) {
+      for await (const { key } of kv.list({ prefix: byStatePrefix(state) })) {
+        const experiment = await store.get(String(key.at(-1)));
+        if (experiment !== null) store.#remember(experiment);
+      }
+    }
+    return store;
+  }
+
+  /** Adds at the end of the queue. A repeated idempotency key of one owner gives the first one again. */
+  async add(
+    draft: Draft,
+    limits: { active: number; waiting: number },
+    actor: string,
+  ): Promise<Result<{ experiment: Experiment; repeated: boolean }, AddRefusal>> {
+    const asked = draft.idempotencyKey === null
+      ? null
+      : askedKey(draft.owner, draft.idempotencyKey);
+    const earlier = asked === null ? null : await this.kv.get(asked);
+    if (typeof earlier === "string") {
+      const experiment = await this.get(earlier);
+      if (experiment !== null) return accept({ experiment, repeated: true });
+    }
+    const keys = [orderKey, activeKey(draft.owner), ...(asked === null ? [] : [asked])];
+    const added = await this.kv.transact<
+      { experiment: Experiment | string; order: Order },
+      AddRefusal
+    >(
+      keys,
+      ([seenOrder, seenActive, seenAsked]) => {
+        const order = orderOf(seenOrder!.value);
+        if (typeof seenAsked?.value === "string") {
+          return accept({ value: { experiment: seenAsked.value, order } });
+        }
+        const active = countOf(seenActive!.value);
+        if (active >= limits.active) {
+          return refuse({ kind: "active-limit", active, limit: limits.active });
+        }
+        if (order.waiting >= limits.waiting) {
+          return refuse({ kind: "queue-full", waiting: order.waiting, limit: limits.waiting });
+        }
+        const experiment = Experiment.parse({
+          ...draft,
+          v: 1,
+          number: order.nextNumber,
+          state: "queued",
+          attempt: 0,
+          createdAtMs: this.clock.nowMs(),
+          startedAtMs: null,
+          endedAtMs: null,
+          exitCode: null,
+          error: null,
+          process: null,
+          phase: null,
+          rank: rankOf(order.tail),
+        });
+        const after: Order = {
+          ...order,
+          version: order.version + 1,
+          nextNumber: order.nextNumber + 1,
+          tail: order.tail + 1,
+          waiting: order.waiting + 1,
+        };
+        const { id, number, owner } = experiment;
+        return accept({
+          value: { experiment, order: after },
+          set: [
+            [experimentKey(id), experiment],
+            [orderKey, after],
+            [activeKey(owner), ActiveCount.parse({ v: 1, count: active + 1 })],
+            [waitingKey(experiment.rank!, id), null],
+            [byNumberKey(number, id), null],
+            [byOwnerKey(owner, number, id), null],
+            [byStateKey("queued", number, id), null],
+            [byScriptKey(experiment.scriptSha256, id), null],
+            ...(asked === null ? [] : [[asked, id] as const]),
+          ],
+          events: [eventOf(experiment, null, actor, "queued")],
+        });
+      },
+    );
+    if (!added.ok) return added;
+    const { experiment, order } = added.value;
+    if (typeof experiment === "string") {
+      const first = await this.get(experiment);
+      if (first === null) throw new TypeError(`Index names experiment "${experiment}", not stored`);
+      return accept({ experiment: first, repeated: true });
+    }
+    this.#committed(experiment, order);
+    return accept({ experiment, repeated: false });
+  }
+
+  /** One arrow of the state diagram, in one commit. */
+  async change(
+    id: string,
+    change: Change,
+    actor: string,
+  ): Promise<Result<Experiment, ChangeRefusal>> {
+    const known = this.#active.get(id) ?? await this.get(id);
+    if (known === null) return refuse({ kind: "unknown", id });
+    // The owner never changes, so its count's key is known before the commit reads it.
+    const keys = [experimentKey(id), orderKey, runKey, activeKey(known.owner)];
+    const changed = await this.kv.transact<{ experiment: Experiment; order: Order }, ChangeRefusal>(
+      keys,
+      ([seen, seenOrder, seenRun, seenActive]) => {
+        if (seen!.value === null) return refuse({ kind: "unknown", id });
+        const before = Experiment.parse(seen!.value);
+        const stepped = step(before, change, this.clock.nowMs());
+        if (!stepped.ok) return stepped;
+        return this.#commitOf(before, stepped.value, orderOf(seenOrder!.value), {
+          run: seenRun!.value,
+          active: countOf(seenActive!.value),
+          actor,
+          text: describe(before, stepped.value, change),
+        });
+      },
+    );
+    if (!changed.ok) return changed;
+    this.#committed(changed.value.experiment, changed.value.order);
+    return accept(changed.value.experiment);
+  }
+
+  /** What the script says it is doing, or other fields that move no state. */
+  async annotate(
+    id: string,
+    fields: Partial<Pick<Experiment, "phase" | "title">>,
+    actor: string,
+    text: string,
+  ): Promise<Result<Experiment, { kind: "unknown"; id: string }>> {
+    const written = await this.kv.transact<Experiment, { kind: "unknown"; id: string }>(
+      [experimentKey(id)],
+      ([seen]) => {
+        if (seen!.value === null) return refuse({ kind: "unknown", id });
+        const before = Experiment.parse(seen!.value);
+        const experiment = Experiment.parse({ ...before, ...fields });
+        return accept({
+          value: experiment,
+          set: [[experimentKey(id), experiment]],
+          events: [eventOf(experiment, before.state, actor, text)],
+        });
+      },
+    );
+    if (written.ok) this.#committed(written.value, this.#order);
+    return written;
+  }
+
+  /**
+   * Moves a waiting experiment to `position` (from 1, clamped). With `version`, only if the queue is
+   * still as the caller saw it.
+   */
+  async move(
+    id: string,
+    position: number,
+    actor: string,
+    version?: number,
+  ): Promise<Result<Experiment, MoveRefusal>> {
+    for (;;) {
+      const seenVersion = this.#order.version;
+      const { low, high } = this.#ranks.around(id, position);
+      const between = low !== null && high !== null ? rankBetween(low, high) : null;
+      if (between !== null && between.length > RANK_LENGTH_MAX) {
+        return refuse({ kind: "rearranged-too-often" });
+      }
+      type Moved = { experiment: Experiment; order: Order } | "again";
+      const moved = await this.kv.transact<Moved, MoveRefusal>(
+        [experimentKey(id), orderKey],
+        ([seen, seenOrder]) => {
+          if (seen!.value === null) return refuse({ kind: "unknown", id });
+          const before = Experiment.parse(seen!.value);
+          if (before.rank === null) return refuse({ kind: "not-waiting", state: before.state });
+          const order = orderOf(seenOrder!.value);
+          if (version !== undefined && version !== order.version) {
+            return refuse({ kind: "stale-queue", given: version, version: order.version });
+          }
+          // The neighbours were read from memory; they hold for the version they were read at.
+          if (order.version !== seenVersion) return accept({ value: "again" as const });
+          const place = between === null ? placeOf(order, low === null ? "front" : "end") : {
+            rank: between,
+            order,
+          };
+          const experiment = Experiment.parse({ ...before, rank: place.rank });
+          const after = { ...place.order, version: order.version + 1 };
+          const text = `moved to place ${position}`;
+          return accept({
+            value: { experiment, order: after },
+            set: [
+              [experimentKey(id), experiment],
+              [orderKey, after],
+              [waitingKey(place.rank, id), null],
+            ],
+            remove: [waitingKey(before.rank, id)],
+            events: [eventOf(experiment, before.state, actor, text)],
+          });
+        },
+      );
+      if (!moved.ok) return moved;
+      if (moved.value === "again") continue;
+      this.#committed(moved.value.experiment, moved.value.order);
+      return accept(moved.value.experiment);
+    }
+  }
+
+  /** Forgets an ended experiment: its record and its indexes, not its files. */
+  async remove(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
+    const removed = await this.kv.transact<Experiment, ChangeRefusal>(
+      [experimentKey(id)],
+      ([seen]) => {
+        if (seen!.value === null) return refuse({ kind: "unknown", id });
+        const gone = Experiment.parse(seen!.value);
+        if (!isTerminal(gone.state)) {
+          return refuse({ kind: "wrong-state", state: gone.state, asked: "ended", allowed: [] });
+        }
+        return accept({
+          value: gone,
+          remove: [
+            experimentKey(id),
+            byNumberKey(gone.number, id),
+            byOwnerKey(gone.owner, gone.number, id),
+            byStateKey(gone.state, gone.number, id),
+            byScriptKey(gone.scriptSha256, id),
+            ...(gone.idempotencyKey === null ? [] : [askedKey(gone.owner, gone.idempotencyKey)]),
+          ],
+          events: [{
+            type: "experiment.removed",
+            subject: id,
+            actor,
+            text: `experiment ${gone.number} removed from the records`,
+            data: { number: gone.number },
+          }],
+        });
+      },
+    );
+    return removed;
+  }
+
+  /** The stored experiment, or `null`. */
+  async get(id: string): Promise<Experiment | null> {
+    const value = this.#active.get(id) ?? await this.kv.get(experimentKey(id));
+    return value === null ? null : Experiment.parse(value);
+  }
+
+  async byNumber(number: number): Promise<Experiment | null> {
+    for await (const { key } of this.kv.list({ prefix: byNumberPrefix(number) }, { limit: 1 })) {
+      return await this.get(String(key.at(-1)));
+    }
+    return null;
+  }
+
+  /** Newest first. Costs one page of index entries, and those passed over where two filters meet. */
+  async list(query: Query): Promise<Page> {
+    const states = query.states === undefined ? null : new Set(query.states);
+    const prefix = query.owner !== undefined
+      ? byOwnerPrefix(query.owner)
+      : states !== null && states.size === 1
+      ? byStatePrefix([...states][0]!)
+      : byNumberPrefix();
+    const selector = query.cursor === undefined
+      ? { prefix }
+      : { prefix, end: [...prefix, query.cursor] };
+    const experiments: Experiment[] = [];
+    for await (const { key } of this.kv.list(selector, { reverse: true })) {
+      const experiment = await this.get(String(key.at(-1)));
+      if (experiment === null || (states !== null && !states.has(experiment.state))) continue;
+      if (experiments.length === query.limit) {
+        return { experiments, next: experiments.at(-1)!.number };
+      }
+      experiments.push(experiment);
+    }
+    return { experiments, next: null };
+  }
+
+  /** Waiting experiments in order, foremost first, paused ones included. */
+  waiting(): Experiment[] {
+    return [...this.#ranks].map((id) => this.#active.get(id)!);
+  }
+  /** Whose turn is next: the foremost that is not paused. */
+  firstQueued(): Experiment | null {
+    for (const id of this.#ranks) {
+      const experiment = this.#active.get(id);
+      if (experiment?.state === "queued") return experiment;
+    }
+    return null;
+  }
+  /** From 1 over waiting experiments; `null` when it does not wait. */
+  position(id: string): number | null {
+    return this.#ranks.position(id);
+  }
+  waitingCount(): number {
+    return this.#ranks.size;
+  }
+  /** The one that has the instrument. */
+  running(): Experiment | null {
+    return this.#running === null ? null : this.#active.get(this.#running) ?? null;
+  }
+  /** Not ended, of one owner. */
+  activeOf(owner: string): Experiment[] {
+    return [...this.#active.values()].filter((experiment) => experiment.owner === owner);
+  }
+  /** Counts up with every change of the queue. */
+  queueVersion(): number {
+    return this.#order.version;
+  }
+  /** Whether any stored experiment still needs this script. */
+  async needsScript(sha256: string): Promise<boolean> {
+    for await (const _ of this.kv.list({ prefix: byScriptPrefix(sha256) }, { limit: 1 })) {
+      return true;
+    }
+    return false;
+  }
+
+  /** Calls `listener` with the whole experiment after each durable change. Listeners must not throw or wait. */
+  onChange(listener: (experiment: Experiment) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #commitOf(
+    before: Experiment,
+    stepped: Experiment,
+    orderBefore: Order,
+    seen: { run: unknown; active: number; actor: string; text: string },
+  ): Result<Commit<{ experiment: Experiment; order: Order }>, ChangeRefusal> {
+    const { id, number, owner } = before;
+    const run = seen.run === null ? null : RunLease.parse(seen.run);
+    if (holdsRun(stepped.state) && run !== null && run.id !== id) {
+      return refuse({ kind: "run-held", by: run.id });
+    }
+    let order = orderBefore;
+    let rank = before.rank;
+    if (isWaiting(stepped.state) && rank === null) {
+      // Only what was cut off comes back to the queue, and it had its turn: to the front.
+      ({ rank, order } = placeOf(order, "front"));
+      order = { ...order, waiting: order.waiting + 1 };
+    } else if (!isWaiting(stepped.state) && rank !== null) {
+      order = { ...order, waiting: order.waiting - 1 };
+      rank = null;
+    }
+    order = { ...order, version: order.version + 1 };
+    const experiment = Experiment.parse({ ...stepped, rank });
+    const set: (readonly [Deno.KvKey, unknown])[] = [
+      [experimentKey(id), experiment],
+      [orderKey, order],
+    ];
+    const remove: Deno.KvKey[] = [];
+    if (before.rank !== null && before.rank !== rank) remove.push(waitingKey(before.rank, id));
+    if (rank !== null && before.rank !== rank) set.push([waitingKey(rank, id), null]);
+    if (before.state !== experiment.state) {
+      remove.push(byStateKey(before.state, number, id));
+      set.push([byStateKey(experiment.state, number, id), null]);
+    }
+    if (holdsRun(experiment.state) && run === null) {
+      set.push([runKey, RunLease.parse({ v: 1, id, sinceMs: this.clock.nowMs() })]);
+    } else if (!holdsRun(experiment.state) && run?.id === id) remove.push(runKey);
+    if (isTerminal(experiment.state)) {
+      if (seen.active > 1) set.push([activeKey(owner), { v: 1, count: seen.active - 1 }]);
+      else remove.push(activeKey(owner));
+    }
+    return accept({
+      value: { experiment, order },
+      set,
+      remove,
+      events: [eventOf(experiment, before.state, seen.actor, seen.text)],
+    });
+  }
+
+  #committed(experiment: Experiment, order: Order): void {
+    // Commits settle in their order, but a version seen twice must never go back.
+    if (order.version > this.#order.version) this.#order = order;
+    this.#remember(experiment);
+    for (const listener of this.#listeners) listener(experiment);
+  }
+
+  #remember(experiment: Experiment): void {
+    if (isTerminal(experiment.state)) this.#active.delete(experiment.id);
+    else this.#active.set(experiment.id, experiment);
+    if (holdsRun(experiment.state)) this.#running = experiment.id;
+    else if (this.#running === experiment.id) this.#running = null;
+    this.#ranks.put(experiment.id, experiment.rank);
+  }
+}
+
+function orderOf(value: unknown): Order {
+  return value === null || value === undefined ? NO_ORDER : Order.parse(value);
+}
+
+function countOf(value: unknown): number {
+  return value === null ? 0 : ActiveCount.parse(value).count;
+}
+
+function placeOf(order: Order, where: "front" | "end"): { rank: string; order: Order } {
+  if (where === "end") {
+    return { rank: rankOf(order.tail), order: { ...order, tail: order.tail + 1 } };
+  }
+  return { rank: rankOf(order.head - 1), order: { ...order, head: order.head - 1 } };
+}
+
+function eventOf(
+  experiment: Experiment,
+  from: ExperimentState | null,
+  actor: string,
+  text: string,
+) {
+  const { number, title, kind, state, attempt, exitCode, error, phase } = experiment;
+  return {
+    type: from === experiment.state ? "experiment.changed" : "experiment.state",
+    subject: experiment.id,
+    actor,
+    text: `experiment ${number}: ${text}`,
+    data: {
+      number,
+      title,
+      kind,
+      owner: ownerLabel(experiment.owner),
+      state,
+      from,
+      attempt,
+      exitCode,
+      error,
+      phase,
+      createdAtMs: experiment.createdAtMs,
+      startedAtMs: experiment.startedAtMs,
+      endedAtMs: experiment.endedAtMs,
+    },
+  };
+}
