@@ -150,6 +150,14 @@ export function problemHandler(log: Log): ErrorHandler<HoldfastEnv> {
   };
 }
 
+/** The application's `notFound` for everything that is no page. */
+export function problemNotFound(c: Context): Response {
+  return problemResponse(
+    new Problem("not-found", `There is nothing at "${c.req.path.slice(0, 200)}"`),
+    c,
+  );
+}
+
 /** Every error's body: RFC 9457, with `code` and whatever members its kind adds. */
 export const ProblemBody = z.looseObject({
   type: z.string().openapi({ example: "/problems/device-held" }),

@@ -5,6 +5,11 @@ export const ROLES = ["observer", "operator", "admin"] as const;
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 
+/** What a token may touch where it may not touch everything; an empty list is everything its role may. */
+export const SCOPES = ["devices", "experiments", "telemetry", "admin"] as const;
+export const Scope = z.enum(SCOPES);
+export type Scope = z.infer<typeof Scope>;
+
 /** Who asks. `name` is what event logs show and what owns experiments. */
 export type Principal =
   /** Nobody logged in, on a machine where authentication is not set up: loopback callers, with all rights. */

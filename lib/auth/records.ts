@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Role } from "./model.ts";
+import { Role, Scope } from "./model.ts";
 
 /** scrypt with its cost, so that old hashes outlive a change of cost. Salt and hash in base64. */
 export const PasswordHash = z.object({
@@ -30,11 +30,6 @@ export const Session = z.object({
   lastSeenAtMs: z.number().int(),
 });
 export type Session = z.infer<typeof Session>;
-
-/** What a token may touch where it may not touch everything; an empty list is everything its role may. */
-export const SCOPES = ["devices", "experiments", "telemetry", "admin"] as const;
-export const Scope = z.enum(SCOPES);
-export type Scope = z.infer<typeof Scope>;
 
 /** A token without its secret, of which only the SHA-256 is kept. */
 export const TokenRecord = z.object({

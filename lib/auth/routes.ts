@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { jsonBody, jsonReply, problems } from "../http.ts";
-import { Role } from "./model.ts";
-import { Scope } from "./records.ts";
+import { Role, Scope } from "./model.ts";
 import { NAME_PATTERN, PASSWORD_MAX, PASSWORD_MIN } from "./users.ts";
 
 const Name = z.string().trim().toLowerCase().regex(

@@ -3,8 +3,8 @@ import { newId } from "../ids.ts";
 import type { Kv } from "../kv.ts";
 import { accept, refuse, type Result } from "../result.ts";
 import { authKeys } from "./keys.ts";
-import type { Role } from "./model.ts";
-import { type Scope, TokenRecord } from "./records.ts";
+import type { Role, Scope } from "./model.ts";
+import { TokenRecord } from "./records.ts";
 import { randomSecret, sha256Of } from "./secrets.ts";
 
 /** What every token starts with, so that leaks are found by searching for it. */

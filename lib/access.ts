@@ -1,0 +1,200 @@
+import { atLeast, type Principal, type Role, type Scope } from "./auth/model.ts";
+
+/** What a request needs. */
+export interface Rule {
+  /** Least role; `anyone` needs none. */
+  readonly role: Role | "anyone";
+  /** What a token that is limited to scopes must name; absent: any token will do. */
+  readonly scope?: Scope;
+  /** Whether the token of a running script may: `own`, where the path names its own experiment. */
+  readonly experiment?: "yes" | "own";
+  /** Whether this machine may without a login: stopping must never wait for a password. */
+  readonly fromThisMachine?: true;
+}
+
+export interface AccessEntry {
+  readonly method: string;
+  /** Segments; `:id` is any one segment, a last `*` any rest. */
+  readonly pattern: string;
+  readonly rule: Rule;
+}
+
+const OPEN: Rule = { role: "anyone" };
+const READ: Rule = { role: "observer", experiment: "yes" };
+const DRIVE: Rule = { role: "operator", scope: "devices", experiment: "yes" };
+const OPERATE: Rule = { role: "operator", scope: "devices" };
+const SUBMIT: Rule = { role: "operator", scope: "experiments" };
+const OWN_RUN: Rule = { role: "admin", scope: "experiments", experiment: "own" };
+const MINT: Rule = { role: "operator", scope: "admin" };
+const ADMINISTER: Rule = { role: "admin", scope: "admin" };
+const STOP: Rule = { role: "observer", experiment: "yes", fromThisMachine: true };
+
+/**
+ * Who may call what: the one place. The first entry that fits decides; what fits none is refused. A
+ * device's holder is checked where the command is carried out, not here.
+ */
+export const ACCESS: readonly AccessEntry[] = [
+  ...on("POST", STOP, "/api/v1/stop"),
+  ...on("POST", OPERATE, "/api/v1/stop/clear"),
+
+  ...on("POST", OPEN, "/api/v1/login", "/api/v1/logout"),
+  ...on("GET", OPEN, "/api/v1/me"),
+  ...on("PUT", { role: "observer" }, "/api/v1/me/password"),
+  ...on("GET", MINT, "/api/v1/tokens"),
+  ...on("POST", MINT, "/api/v1/tokens"),
+  ...on("DELETE", MINT, "/api/v1/tokens/:id"),
+  ...on("GET", ADMINISTER, "/api/v1/users"),
+  ...on("POST", ADMINISTER, "/api/v1/users"),
+  ...on("PATCH", ADMINISTER, "/api/v1/users/:name"),
+  ...on("DELETE", ADMINISTER, "/api/v1/users/:name"),
+  ...on("GET", { role: "operator", scope: "admin" }, "/api/v1/config"),
+
+  ...on("POST", DRIVE, "/api/v1/devices/:id/commands"),
+  ...on("GET", { role: "observer" }, "/api/v1/simulator/*"),
+  ...on("POST", OPERATE, "/api/v1/simulator/faults"),
+  ...on("DELETE", OPERATE, "/api/v1/simulator/faults", "/api/v1/simulator/faults/:id"),
+  ...on("PUT", OPERATE, "/api/v1/simulator/time-scale"),
+  ...on("POST", OPERATE, "/api/v1/alarms/:id/acknowledge"),
+
+  ...on("POST", SUBMIT, "/api/v1/experiments"),
+  ...on(
+    "POST",
+    SUBMIT,
+    "/api/v1/experiments/:id/cancel",
+    "/api/v1/experiments/:id/pause",
+    "/api/v1/experiments/:id/resume",
+  ),
+  ...on(
+    "POST",
+    OWN_RUN,
+    "/api/v1/experiments/:id/phase",
+    "/api/v1/experiments/:id/log",
+    "/api/v1/experiments/:id/checkpoint",
+  ),
+
+  ...on("GET", OPEN, "/login", "/healthz", "/readyz", "/problems/*"),
+  ...on(
+    "GET",
+    OPEN,
+    "/css/*",
+    "/icons/*",
+    "/_fresh/*",
+    "/icon.svg",
+    "/favicon.ico",
+  ),
+  ...on("GET", READ, "/*"),
+];
+
+function on(method: string, rule: Rule, ...patterns: string[]): AccessEntry[] {
+  return patterns.map((pattern) => ({ method, pattern, rule }));
+}
+
+export type AccessRefusal =
+  /** Nobody is logged in, and somebody must be. */
+  | { kind: "login-required" }
+  | { kind: "forbidden"; why: string }
+  /** No rule for this path under any method. */
+  | { kind: "not-found" }
+  | { kind: "method-not-allowed"; allowed: string[] };
+
+/** The rule for a request, with what its pattern's names stand for; `null` where there is none. */
+export function ruleFor(
+  method: string,
+  path: string,
+  table: readonly AccessEntry[] = ACCESS,
+): { rule: Rule; params: Record<string, string> } | null {
+  const asked = method === "HEAD" ? "GET" : method;
+  for (const entry of table) {
+    if (entry.method !== asked) continue;
+    const params = match(entry.pattern, path);
+    if (params !== null) return { rule: entry.rule, params };
+  }
+  return null;
+}
+
+/** Whether `principal` may make this request; `null` when it may. */
+export function accessRefusal(
+  request: { method: string; path: string; fromThisMachine: boolean },
+  principal: Principal,
+  table: readonly AccessEntry[] = ACCESS,
+): AccessRefusal | null {
+  const found = ruleFor(request.method, request.path, table);
+  if (found === null) {
+    const methods = ["POST", "PUT", "PATCH", "DELETE"].filter((method) =>
+      ruleFor(method, request.path, table) !== null
+    );
+    return methods.length === 0
+      ? { kind: "not-found" }
+      : { kind: "method-not-allowed", allowed: ["GET", ...methods] };
+  }
+  const { rule, params } = found;
+  if (rule.role === "anyone") return null;
+  if (rule.fromThisMachine && request.fromThisMachine) return null;
+  if (principal.kind === "anonymous") return { kind: "login-required" };
+  if (principal.kind === "experiment") return ofExperiment(principal, rule, params);
+  if (!atLeast(principal.role, rule.role)) {
+    return {
+      kind: "forbidden",
+      why: `This needs the role "${rule.role}"; yours is "${principal.role}"`,
+    };
+  }
+  if (principal.kind === "token" && principal.scopes.length > 0 && rule.scope !== undefined) {
+    if (!principal.scopes.includes(rule.scope)) {
+      return { kind: "forbidden", why: `This token lacks the scope "${rule.scope}"` };
+    }
+  }
+  return null;
+}
+
+function ofExperiment(
+  principal: Extract<Principal, { kind: "experiment" }>,
+  rule: Rule,
+  params: Record<string, string>,
+): AccessRefusal | null {
+  if (rule.experiment === "yes") return null;
+  if (rule.experiment === "own") {
+    return [principal.experimentId, String(principal.number)].includes(params.id ?? "")
+      ? null
+      : { kind: "forbidden", why: "A script may do this for its own experiment only" };
+  }
+  return { kind: "forbidden", why: "The token of a running script does not allow this" };
+}
+
+function match(pattern: string, path: string): Record<string, string> | null {
+  const wanted = pattern.split("/");
+  const given = path.split("/");
+  const params: Record<string, string> = {};
+  for (const [i, segment] of wanted.entries()) {
+    if (segment === "*" && i === wanted.length - 1) return params;
+    const value = given[i];
+    if (value === undefined) return null;
+    if (segment.startsWith(":")) {
+      if (value === "") return null;
+      params[segment.slice(1)] = value;
+    } else if (segment !== value) return null;
+  }
+  return wanted.length === given.length ? params : null;
+}
+
+/**
+ * Routes that change something and have no rule, as `POST /path`; for a test over the whole application.
+ * Middleware (registered for all methods, and passing on) is left out by its `handler.length`.
+ */
+export function checkAccessCoverage(
+  routes: readonly { method: string; path: string; handler: (...args: never[]) => unknown }[],
+  table: readonly AccessEntry[] = ACCESS,
+): string[] {
+  const missing = new Set<string>();
+  for (const { method, path, handler } of routes) {
+    if (["GET", "HEAD", "OPTIONS"].includes(method)) continue;
+    if (method === "ALL" && handler.length > 1) continue;
+    const methods = method === "ALL" ? ["POST", "PUT", "PATCH", "DELETE"] : [method];
+    const sample = path.split("/").map((segment) =>
+      segment.startsWith(":") || segment === "*" ? "x" : segment
+    ).join("/");
+    for (const asked of methods) {
+      if (ruleFor(asked, sample, table) === null) missing.add(`${asked} ${path}`);
+    }
+  }
+  return [...missing].sort();
+}
