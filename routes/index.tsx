@@ -27,11 +27,10 @@ export default define.page(async function Overview({ state, url }) {
     return found && channel ? [`${found.capability.deviceId}.${channel.id}`] : [];
   });
   const running = instrument.experiments.running();
-  const [events, waiting, { experiments: last }, logTail] = await Promise.all([
+  const [events, waiting, { experiments: last }] = await Promise.all([
     instrument.events.read({ limit: 6 }),
     instrument.experiments.queue(),
     instrument.experiments.list({ limit: 3 }),
-    running === null ? "" : instrument.experiments.log(running.id, { tail: 4 }),
   ]);
   const mine = ownerOf(state.principal);
   const windowId = url.searchParams.get("window") ?? WINDOWS[0].id;

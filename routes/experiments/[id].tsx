@@ -1,5 +1,5 @@
 import { HttpError } from "fresh";
-import { actionsFor, isActive } from "../../components/experiments.ts";
+import { isActive } from "../../components/experiments.ts";
 import { formatBytes } from "../../components/format.ts";
 import EventFeed from "../../islands/EventFeed.tsx";
 import RunHead from "../../islands/RunHead.tsx";
@@ -40,18 +40,17 @@ export default define.page<typeof handler>(async function ExperimentPage({ param
   if (experiment === null) throw new HttpError(404, "There is no such experiment");
   const nowMs = clock.nowMs();
   const started = experiment.startedAtMs !== null;
-  const [log, files, happened, script] = await Promise.all([
-    started ? experiments.log(experiment.id, { tail: LOG_LINES }) : "",
+  const log = experiments.log(experiment.id, { tail: LOG_LINES });
+  const [files, happened, script] = await Promise.all([
     started ? experiments.files(experiment.id) : [],
     events.read({ subject: experiment.id, limit: 50 }),
-    experiments.script(experiment.id),
+    experiments.script(experiment),
   ]);
   const api = `/api/v1/experiments/${experiment.id}`;
   return (
     <>
       <RunHead
         initial={experiment}
-        actions={actionsFor(experiment.state)}
         mine={experiment.owner === ownerOf(state.principal)}
         nowMs={nowMs}
       />
@@ -59,9 +58,9 @@ export default define.page<typeof handler>(async function ExperimentPage({ param
         <section class="card run-log">
           <RunLog
             id={experiment.id}
-            initial={log}
+            initial={log.text}
+            from={log.to}
             live={isActive(experiment.state)}
-            lines={LOG_LINES}
           />
         </section>
         <div class="col">

@@ -11,7 +11,7 @@ export default define.page(async function ExperimentsPage({ state, url }) {
   const nowMs = clock.nowMs();
   const mineOnly = url.searchParams.get("mine") === "1";
   const mine = ownerOf(state.principal);
-  const cursor = url.searchParams.get("cursor") ?? undefined;
+  const cursor = Number(url.searchParams.get("cursor") ?? "") || undefined;
   const running = experiments.running();
   const waiting = await experiments.queue();
   const ended = await experiments.list({
@@ -70,12 +70,10 @@ export default define.page(async function ExperimentsPage({ state, url }) {
       />
       <div class="row">
         {cursor !== undefined && <a class="btn" href="/experiments">Newest</a>}
-        {ended.nextCursor !== null && (
+        {ended.next !== null && (
           <a
             class="btn"
-            href={`/experiments?${mineOnly ? "mine=1&" : ""}cursor=${
-              encodeURIComponent(ended.nextCursor)
-            }`}
+            href={`/experiments?${mineOnly ? "mine=1&" : ""}cursor=${ended.next}`}
           >
             Older
           </a>
