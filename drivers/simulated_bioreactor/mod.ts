@@ -30,16 +30,8 @@ export const SimulatedBioreactorConfig = z.strictObject({
   odLedPct: z.number().min(1).max(100).default(15),
   /** The LED goes off after this long without a new command, s; null: it may stay on. */
   ledOnMaxS: z.number().positive().nullable().default(null),
-  pumps: z.array(PumpConfig).max(8).prefault([
-    { name: "inflow", role: "inflow" },
-    { name: "outflow", role: "outflow" },
-  ]),
-  relays: z.array(RelayConfig).max(16).prefault([
-    { name: "relay_1", gas: "co2" },
-    { name: "relay_2", gas: "air" },
-    { name: "relay_3", gas: "nitrogen" },
-    { name: "relay_4" },
-  ]),
+  pumps: z.array(PumpConfig).max(8).prefault(["inflow", "outflow"]),
+  relays: z.array(RelayConfig).max(16).prefault(["relay_1", "relay_2", "relay_3", "relay_4"]),
   /** Fault script, times from the start. */
   faults: z.array(FaultAsk).max(256).default([]),
 }).superRefine((config, ctx) => {

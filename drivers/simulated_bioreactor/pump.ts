@@ -6,13 +6,20 @@ import { Link } from "./link.ts";
 import type { VesselInputs } from "./vessel.ts";
 import type { Part, World } from "./world.ts";
 
-export const PumpConfig = z.strictObject({
-  /** As scripts call it: `inflow`, `tube_1_in`. */
-  name: z.string().regex(/^[a-z][a-z0-9_-]*$/),
-  role: z.enum(["inflow", "outflow"]),
-  /** Calibrated maximum, ml/s. */
-  flowMaxMlPerS: z.number().positive().max(50).default(2.5),
-});
+/** A name alone will do: `outflow` and `tube_1_out` empty the vessel, anything else fills it. */
+export const PumpConfig = z.preprocess(
+  (given) => typeof given === "string" ? { name: given } : given,
+  z.strictObject({
+    /** As scripts call it: `inflow`, `tube_1_in`. */
+    name: z.string().regex(/^[a-z][a-z0-9_-]*$/),
+    role: z.enum(["inflow", "outflow"]).optional(),
+    /** Calibrated maximum, ml/s. */
+    flowMaxMlPerS: z.number().positive().max(50).default(2.5),
+  }).transform((pump) => ({
+    ...pump,
+    role: pump.role ?? (/(^|[_-])(out|waste)/.test(pump.name) ? "outflow" : "inflow"),
+  })),
+);
 export type PumpConfig = z.infer<typeof PumpConfig>;
 
 /** A stepper's own command timeout: without word from its driver it stops, s. */

@@ -6,23 +6,34 @@ import { Link } from "./link.ts";
 import type { VesselInputs } from "./vessel.ts";
 import type { Part, World } from "./world.ts";
 
-export const RelayConfig = z.strictObject({
-  /** As scripts call it: `relay_1`. */
-  name: z.string().regex(/^[a-z][a-z0-9_]*$/),
-  /** Which gas its valve lets into the vessel while closed. */
-  gas: z.enum(["none", "co2", "air", "nitrogen"]).default("none"),
-  /** It opens by itself after this long, s of the simulated clock; null: it may stay closed. */
-  closedMaxS: z.number().positive().nullable().default(null),
-  /** Between two closings, s of the simulated clock. */
-  intervalMinS: z.number().min(0).default(0),
-  /** Closing is refused above this CO2 reading, ppm, and without one. */
-  co2MaxPpm: z.number().positive().nullable().default(null),
-});
+/** What the valves of the usual four relays are connected to. */
+const USUAL_GAS: Readonly<Record<string, "co2" | "air" | "nitrogen">> = {
+  relay_1: "co2",
+  relay_2: "air",
+  relay_3: "nitrogen",
+};
+
+/** A name alone stands for a relay without guards. */
+export const RelayConfig = z.preprocess(
+  (given) => typeof given === "string" ? { name: given } : given,
+  z.strictObject({
+    /** As scripts call it: `relay_1`. */
+    name: z.string().regex(/^[a-z][a-z0-9_-]*$/),
+    /** Which gas its valve lets into the vessel while closed. */
+    gas: z.enum(["none", "co2", "air", "nitrogen"]).optional(),
+    /** It opens by itself after this long, s of the simulated clock; null: it may stay closed. */
+    closedMaxS: z.number().positive().nullable().default(null),
+    /** Between two closings, s of the simulated clock. */
+    intervalMinS: z.number().min(0).default(0),
+    /** Closing is refused above this CO2 reading, ppm, and without one. */
+    co2MaxPpm: z.number().positive().nullable().default(null),
+  }).transform((relay) => ({ ...relay, gas: relay.gas ?? USUAL_GAS[relay.name] ?? "none" })),
+);
 export type RelayConfig = z.infer<typeof RelayConfig>;
 
 /** `relay_1` is the device `relay-1`; any other name follows `relay-` as it is. */
 export function relayDeviceId(name: string): string {
-  return `relay-${name.replace(/^relay_/, "")}`;
+  return `relay-${name.replace(/^relay[_-]/, "")}`;
 }
 
 /** A contact: closed is energised, open is rest. */

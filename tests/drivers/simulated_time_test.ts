@@ -183,18 +183,20 @@ Deno.test("a configuration that does not fit is refused by key", () => {
     ],
   );
   assert.deepEqual(issues({ relays: [{ name: "1x" }] }), ["relays.0.name"]);
-  assert.deepEqual(issues({ relays: [{ name: "relay_1" }, { name: "relay_1", gas: "air" }] }), [
+  assert.deepEqual(issues({ relays: ["relay_1", { name: "relay_1", gas: "air" }] }), [
     "relays",
   ]);
 });
 
 Deno.test("pumps and relays carry the names they are configured with", () => {
   const it = rig({
-    pumps: [{ name: "tube_1_in", role: "inflow" }, { name: "tube_1_out", role: "outflow" }],
-    relays: [{ name: "relay_7" }, { name: "valve", gas: "air" }],
+    pumps: ["tube_1_in", "tube_1_out", { name: "spare", role: "outflow" }],
+    relays: ["relay_7", { name: "valve", gas: "air" }],
   });
   const ids = it.drivers.map(({ capability }) => capability.deviceId);
-  for (const id of ["pump-tube_1_in", "pump-tube_1_out", "relay-7", "relay-valve"]) {
+  for (const id of ["pump-tube_1_in", "pump-tube_1_out", "pump-spare", "relay-7", "relay-valve"]) {
     assert.ok(ids.includes(id), id);
   }
+  const role = (id: string) => (it.driver(id).capability.facts as { role: string }).role;
+  assert.deepEqual(["pump-tube_1_in", "pump-tube_1_out"].map(role), ["inflow", "outflow"]);
 });
