@@ -31,10 +31,12 @@ interface Job extends Operation {
 export interface BusLimits {
   /** An aborted operation that has not ended after this is left behind and the bus goes on. */
   readonly graceMs: number;
+  /** A safe state that takes longer no longer keeps the next device's safe state waiting. */
+  readonly safeShareMs: number;
   readonly waitingMax: number;
 }
 
-const LIMITS: BusLimits = { graceMs: 1000, waitingMax: 256 };
+const LIMITS: BusLimits = { graceMs: 1000, safeShareMs: 100, waitingMax: 256 };
 
 /**
  * One bus, one operation at a time. What is given up gets a grace to end; then the bus goes on without it
@@ -142,11 +144,7 @@ export class Bus {
     this.#waiting = this.#waiting.filter((other) => other !== job);
     job.abort.abort(reason);
     if (this.#running !== job) return;
-    // A safe state that hangs must not keep the bus from the next one.
-    const graceMs = job.priority === PRIORITY.safe ? 0 : this.limits.graceMs;
-    const grace = new AbortController();
-    job.settled.then(() => grace.abort());
-    this.clock.wait(graceMs, grace.signal).then(() => this.#leave(job), () => {});
+    this.#leaveAfter(job, this.limits.graceMs);
   }
 
   /** Lets the bus go on without `job`, whose device stays wedged until it ends. */
@@ -172,6 +170,13 @@ export class Bus {
     this.#waiting = this.#waiting.filter((other) => other !== job);
     this.#running = job;
     job.settled = this.#execute(job);
+    if (job.priority === PRIORITY.safe) this.#leaveAfter(job, this.limits.safeShareMs);
+  }
+
+  #leaveAfter(job: Job, ms: number): void {
+    const ended = new AbortController();
+    job.settled.then(() => ended.abort());
+    this.clock.wait(ms, ended.signal).then(() => this.#leave(job), () => {});
   }
 
   async #execute(job: Job): Promise<void> {

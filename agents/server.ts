@@ -217,7 +217,8 @@ export class AgentServer {
       if (error instanceof AskError) throw error;
       const { code, text } = faultOf(error);
       const rpcCode = code === "invalid_args" ? -32602 : -32000;
-      throw new AskError(code, text, rpcCode, { outcome: device.outcome() });
+      const { errors } = error as { errors?: unknown };
+      throw new AskError(code, text, rpcCode, { outcome: device.outcome(), errors });
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
+import { accept, refuse, type Result } from "../result.ts";
 import type { AgentSpec, Child, Spawn } from "./child.ts";
 import { Answer, type Ask, LineSplitter, Notice, WIRE_VERSION } from "./wire.ts";
 
@@ -24,10 +25,7 @@ export interface WireCounts {
   duplicates: number;
 }
 
-interface Waiting {
-  readonly done: (result: unknown) => void;
-  readonly fail: (error: AgentError) => void;
-}
+type Waiting = (answer: Result<unknown, AgentError>) => void;
 
 /** Ids of asks that were given up, kept to tell a late answer from a second one. */
 const GIVEN_UP_MAX = 1000;
@@ -74,31 +72,40 @@ export class AgentProcess {
   }
 
   /**
-   * Asks and awaits the one answer.
-   * @throws {AgentError} refused, gone, timeout after `deadlineMs`, cancelled by `signal`
+   * Asks, and resolves with what `settle` makes of the one answer or of its absence: `AgentError` refused,
+   * gone, timeout after `deadlineMs`, cancelled by `signal`. `settle` is called at the moment the answer is
+   * read, so that answers and notices take effect in the order in which the agent gave them.
    */
-  ask(
+  ask<T>(
     method: string,
     params: Record<string, unknown>,
     { deadlineMs, signal }: { deadlineMs: number; signal?: AbortSignal },
-  ): Promise<unknown> {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    if (this.#gone) return Promise.reject(new AgentError("gone", "The agent has ended"));
-    if (signal?.aborted) return Promise.reject(new AgentError("cancelled", "Given up"));
-    if (this.#waiting.size >= ASKS_MAX) {
-      return Promise.reject(new AgentError("timeout", `${ASKS_MAX} asks are unanswered`));
+    settle: (answer: Result<unknown, AgentError>) => T | Promise<T>,
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const finish = (answer: Result<unknown, AgentError>) => {
+      try {
+        resolve(settle(answer));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const refused = this.#cannotAsk(signal);
+    if (refused !== null) {
+      finish(refuse(refused));
+      return promise;
     }
     const id = this.#nextId++;
     const ended = new AbortController();
-    const end = (act: () => void) => {
+    const end = (answer: Result<unknown, AgentError>) => {
       this.#waiting.delete(id);
       ended.abort();
-      act();
+      finish(answer);
     };
     const giveUp = (error: AgentError) => {
       this.#rememberGivenUp(id);
       this.notify("cancel", { id });
-      end(() => reject(error));
+      end(refuse(error));
     };
     const cancelTimer = this.clock.timer(
       deadlineMs,
@@ -110,12 +117,16 @@ export class AgentProcess {
       () => giveUp(new AgentError("cancelled", `"${method}" was given up`)),
       { once: true, signal: ended.signal },
     );
-    this.#waiting.set(id, {
-      done: (result) => end(() => resolve(result)),
-      fail: (error) => end(() => reject(error)),
-    });
+    this.#waiting.set(id, end);
     this.#write({ jsonrpc: "2.0", v: WIRE_VERSION, id, method, params });
     return promise;
+  }
+
+  #cannotAsk(signal: AbortSignal | undefined): AgentError | null {
+    if (this.#gone) return new AgentError("gone", "The agent has ended");
+    if (signal?.aborted) return new AgentError("cancelled", "Given up before it was asked");
+    if (this.#waiting.size < ASKS_MAX) return null;
+    return new AgentError("timeout", `${ASKS_MAX} asks are unanswered`);
   }
 
   /** Says something that has no answer. */
@@ -178,10 +189,10 @@ export class AgentProcess {
       else this.counts.duplicates++;
       return true;
     }
-    if (error === undefined) waiting.done(result);
+    if (error === undefined) waiting(accept(result));
     else {
       const code = String(error.code);
-      waiting.fail(new AgentError("refused", error.message, { code, ...error.data }));
+      waiting(refuse(new AgentError("refused", error.message, { code, ...error.data })));
     }
     return true;
   }
@@ -242,7 +253,7 @@ export class AgentProcess {
     const how = signal === null ? `exit code ${code}` : signal;
     const reason = this.#endReason === null ? how : `${this.#endReason} (${how})`;
     for (const waiting of [...this.#waiting.values()]) {
-      waiting.fail(new AgentError("gone", `The agent ended: ${reason}`));
+      waiting(refuse(new AgentError("gone", `The agent ended: ${reason}`)));
     }
     return reason;
   }
@@ -255,6 +266,12 @@ export class AgentProcess {
       return;
     }
   }
+}
+
+/** For asks whose answer need not be taken in order. @throws {AgentError} */
+export function resultOf(answer: Result<unknown, AgentError>): unknown {
+  if (answer.ok) return answer.value;
+  throw answer.refusal;
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { AgentError, AgentProcess, type WireCounts } from "./agent_process.ts";
+import { refuse, type Result } from "../result.ts";
+import { AgentError, AgentProcess, resultOf, type WireCounts } from "./agent_process.ts";
 import { type AgentSpec, type Spawn, spawnChild } from "./child.ts";
 import type { AgentStatus } from "./model.ts";
 import { type Notice, StartAnswer, WIRE_VERSION } from "./wire.ts";
@@ -116,18 +117,18 @@ export class AgentSupervisor {
     return this.#state === "ready";
   }
 
-  /** @throws {AgentError} */
-  ask(
+  /** As `AgentProcess.ask`; gone when the agent does not run. */
+  ask<T>(
     method: string,
     params: Record<string, unknown>,
     options: { deadlineMs: number; signal?: AbortSignal },
-  ): Promise<unknown> {
-    if (this.#process === null || this.#state !== "ready") {
-      return Promise.reject(
-        new AgentError("gone", `Agent "${this.spec.name}" is ${this.#state}`),
-      );
+    settle: (answer: Result<unknown, AgentError>) => T | Promise<T>,
+  ): Promise<T> {
+    if (this.#process !== null && this.#state === "ready") {
+      return this.#process.ask(method, params, options, settle);
     }
-    return this.#process.ask(method, params, options);
+    const text = `Agent "${this.spec.name}" is ${this.#state}`;
+    return Promise.try(() => settle(refuse(new AgentError("gone", text))));
   }
 
   notify(method: string, params: Record<string, unknown>): void {
@@ -281,13 +282,16 @@ export class AgentSupervisor {
       fences: this.options.fences(),
       parentPid: Deno.pid,
     };
-    const answer = StartAnswer.parse(await process.ask("start", params, { deadlineMs: startMs }));
+    await process.ask("start", params, { deadlineMs: startMs }, (answer) => {
+      const started = StartAnswer.parse(resultOf(answer));
+      if (exit.aborted || this.#closed) return;
+      this.#state = "ready";
+      this.#deviceIds = started.devices.map(({ deviceId }) => deviceId);
+      this.#log.info("agent ready", { pid: process.pid, devices: started.devices.length });
+      this.listener.started(started);
+      this.#settle();
+    });
     if (exit.aborted || this.#closed) return;
-    this.#state = "ready";
-    this.#deviceIds = answer.devices.map(({ deviceId }) => deviceId);
-    this.#log.info("agent ready", { pid: process.pid, devices: this.#deviceIds.length });
-    this.listener.started(answer);
-    this.#settle();
     await this.#pingForever(process, exit);
   }
 
@@ -298,7 +302,8 @@ export class AgentSupervisor {
       await this.#pause(pingEveryMs, exit);
       if (exit.aborted) return;
       try {
-        await process.ask("ping", {}, { deadlineMs: pingDeadlineMs, signal: exit });
+        const options = { deadlineMs: pingDeadlineMs, signal: exit };
+        await process.ask("ping", {}, options, resultOf);
         misses = 0;
       } catch (error) {
         if (!(error instanceof AgentError) || error.kind !== "timeout") continue;

@@ -1,0 +1,293 @@
+import type { Clock } from "../clock.ts";
+import { accept, refuse, type Result } from "../result.ts";
+import { AgentError } from "./agent_process.ts";
+import type { CommandRefusal, DeviceState, Holder, Reading } from "./model.ts";
+import type { DeviceEntry, Registry } from "./registry.ts";
+import type { States } from "./states.ts";
+import type { CommandOutcome, DeviceStore, KeyedCommand, Stopped } from "./store.ts";
+import type { AgentSupervisor } from "./supervisor.ts";
+import { CommandAnswer, DeviceOutcome } from "./wire.ts";
+
+/** Who may drive what, from memory: `lib/locks` satisfies it. */
+export interface CommandGate {
+  /** The fence to send along, or who holds the device. */
+  check(
+    deviceId: string,
+    actor: string,
+  ): Result<number, { kind: "held"; deviceId: string; holder: Holder }>;
+  holder(deviceId: string): Holder | null;
+  /** Highest fence of every device that was ever held. */
+  fences(): Record<string, number>;
+}
+
+export interface CommandAsk {
+  readonly deviceId: string;
+  readonly op: string;
+  readonly args: Record<string, unknown>;
+  readonly actor: string;
+  /** The same key within 24 hours gives the same answer and moves nothing again. */
+  readonly idempotencyKey?: string;
+  /** Gives up while it waits in the queue; once sent, the command runs to its end. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds the agent has; default 10 000. */
+  readonly deadlineMs?: number;
+}
+
+export interface CommandDeps {
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly store: DeviceStore;
+  readonly states: States;
+  readonly gate: CommandGate;
+  agent(entry: DeviceEntry): AgentSupervisor;
+  stopped(): Stopped | null;
+  /** Whether the runtime is ending. */
+  closing(): boolean;
+  /** A guard on another agent's device that forbids to leave the safe state, or `null`. */
+  guardBroken(entry: DeviceEntry, args: Record<string, unknown>): string | null;
+  readings(agent: string, readings: readonly Reading[]): void;
+  /** A command was carried out and could not be recorded: the device goes to safe. */
+  unrecorded(entry: DeviceEntry): Promise<void>;
+}
+
+const DEADLINE_MS = 10_000;
+/** The agent answers at its deadline; a little later its answer will not come. */
+const ANSWER_SLACK_MS = 500;
+
+/** The way of a command: check, gate, queue, fence, agent, read-back, one commit. */
+export class Commands {
+  #under = new Map<string, { fingerprint: string; outcome: Promise<CommandOutcome> }>();
+
+  constructor(private readonly deps: CommandDeps) {}
+
+  /** @throws {KvUnavailable} when its record cannot be written; the device is then brought to safe. */
+  async command(ask: CommandAsk): Promise<CommandOutcome> {
+    const entry = this.deps.registry.get(ask.deviceId);
+    if (entry === undefined) return refuse({ kind: "device-unknown", deviceId: ask.deviceId });
+    const wrong = this.deps.registry.refusal(entry, ask.op, ask.args);
+    if (wrong !== null) return refuse(wrong);
+    return ask.idempotencyKey === undefined
+      ? await this.#queued(entry, ask, null, true)
+      : await this.#once(entry, ask, ask.idempotencyKey);
+  }
+
+  /** A command of the runtime itself: end states of runs. No lease is asked for, the stop is. */
+  async ungated(ask: CommandAsk): Promise<CommandOutcome> {
+    const entry = this.deps.registry.get(ask.deviceId);
+    if (entry === undefined) return refuse({ kind: "device-unknown", deviceId: ask.deviceId });
+    const wrong = this.deps.registry.refusal(entry, ask.op, ask.args);
+    if (wrong !== null) return refuse(wrong);
+    return await this.#queued(entry, ask, null, false);
+  }
+
+  #once(entry: DeviceEntry, ask: CommandAsk, key: string): Promise<CommandOutcome> {
+    const { deviceId, op, args } = ask;
+    const keyed = this.deps.store.keyedCommand(ask.actor, key, [deviceId, op, args]);
+    const under = this.#under.get(keyed.hash);
+    if (under !== undefined) {
+      return under.fingerprint === keyed.fingerprint
+        ? under.outcome
+        : Promise.resolve(refuse(otherCommand(deviceId)));
+    }
+    const outcome = this.#firstTime(entry, ask, keyed);
+    this.#under.set(keyed.hash, { fingerprint: keyed.fingerprint, outcome });
+    const forget = () => this.#under.delete(keyed.hash);
+    outcome.then(forget, forget);
+    return outcome;
+  }
+
+  async #firstTime(
+    entry: DeviceEntry,
+    ask: CommandAsk,
+    keyed: KeyedCommand,
+  ): Promise<CommandOutcome> {
+    const earlier = await this.deps.store.earlier(keyed);
+    switch (earlier.kind) {
+      case "new":
+        return await this.#queued(entry, ask, keyed, true);
+      case "done":
+        return earlier.outcome;
+      case "other":
+        return refuse(otherCommand(ask.deviceId));
+      case "unknown":
+        return refuse({
+          kind: "fault",
+          deviceId: ask.deviceId,
+          code: "outcome_unknown",
+          text: "This command was sent before and its outcome was lost; look at the device first",
+        });
+    }
+  }
+
+  async #queued(
+    entry: DeviceEntry,
+    ask: CommandAsk,
+    keyed: KeyedCommand | null,
+    gated: boolean,
+  ): Promise<CommandOutcome> {
+    const allowed = this.#allowed(entry, ask, gated);
+    if (!allowed.ok) return allowed;
+    const pushed = entry.queue.push((signal) => this.#turn(entry, ask, keyed, gated, signal));
+    return pushed.ok
+      ? await pushed.value
+      : refuse({ kind: "busy", deviceId: ask.deviceId, ...pushed.refusal });
+  }
+
+  /** The fence to send, or why this command may not go out at this moment. */
+  #allowed(entry: DeviceEntry, ask: CommandAsk, gated: boolean): Result<number, CommandRefusal> {
+    const { deviceId } = ask;
+    const stopped = this.deps.stopped();
+    if (stopped !== null) return refuse({ kind: "stopped", reason: stopped.reason });
+    const gate = gated
+      ? this.deps.gate.check(deviceId, ask.actor)
+      : accept(this.deps.gate.fences()[deviceId] ?? 0);
+    if (!gate.ok) return gate;
+    if (this.deps.closing()) {
+      return refuse({ kind: "offline", deviceId, text: "The runtime is ending" });
+    }
+    const agent = this.deps.agent(entry);
+    if (!agent.live) {
+      const text = `Its agent "${agent.spec.name}" is ${agent.status().state}`;
+      return refuse({ kind: "offline", deviceId, text });
+    }
+    const broken = this.deps.guardBroken(entry, ask.args);
+    if (broken !== null) return refuse({ kind: "fault", deviceId, code: "guard", text: broken });
+    return gate;
+  }
+
+  /** The device's queue has come to this command. */
+  async #turn(
+    entry: DeviceEntry,
+    ask: CommandAsk,
+    keyed: KeyedCommand | null,
+    gated: boolean,
+    flushed: AbortSignal,
+  ): Promise<CommandOutcome> {
+    const { deviceId } = ask;
+    if (ask.signal?.aborted) {
+      return refuse(cancelled(deviceId, "Given up by its asker"));
+    }
+    if (keyed !== null) await this.deps.store.begin(keyed);
+    // From here to the agent's pipe nothing waits: a stop comes either before this or after the command.
+    const allowed = this.#allowed(entry, ask, gated);
+    if (!allowed.ok || flushed.aborted) {
+      if (keyed !== null) await this.deps.store.forget(keyed);
+      if (!allowed.ok) return allowed;
+      return refuse(cancelled(deviceId, "Taken from the queue"));
+    }
+    const outcome = await this.#send(entry, ask, keyed, allowed.value, flushed);
+    if (keyed !== null && !outcome.ok) await this.deps.store.finish(keyed, outcome);
+    return outcome;
+  }
+
+  async #send(
+    entry: DeviceEntry,
+    ask: CommandAsk,
+    keyed: KeyedCommand | null,
+    fence: number,
+    flushed: AbortSignal,
+  ): Promise<CommandOutcome> {
+    const { deviceId, op, args, deadlineMs = DEADLINE_MS } = ask;
+    const params = { deviceId, op, args, fence, deadlineMs };
+    const options = { deadlineMs: deadlineMs + ANSWER_SLACK_MS, signal: flushed };
+    return await this.deps.agent(entry).ask("command", params, options, (answer) => {
+      // Who took it from the queue has put another state in its place.
+      if (flushed.aborted) return refuse(cancelled(deviceId, "Taken from the queue"));
+      if (!answer.ok) return this.#failed(entry, ask, answer.refusal);
+      const done = CommandAnswer.safeParse(answer.value);
+      if (done.success) return this.#done(entry, ask, keyed, done.data);
+      const text = "The agent's answer does not have the wire's shape";
+      return this.#failed(entry, ask, new AgentError("refused", text, { code: "bad_answer" }));
+    });
+  }
+
+  async #done(
+    entry: DeviceEntry,
+    { op, args, actor }: CommandAsk,
+    keyed: KeyedCommand | null,
+    { setpoint, readback, safe, readings }: CommandAnswer,
+  ): Promise<CommandOutcome> {
+    this.deps.readings(entry.agent, readings);
+    try {
+      const state = await this.deps.states.change(entry, () => ({
+        state: { status: "ready", setpoint, readback, safe, actor, lastError: null },
+        event: { type: "device.setpoint", actor, text: inWords(op, args) },
+        always: true,
+        ...(keyed === null ? {} : { keyed: { command: keyed, outcome: accept<DeviceState> } }),
+      }));
+      return accept(state);
+    } catch (error) {
+      await this.deps.unrecorded(entry);
+      throw error;
+    }
+  }
+
+  async #failed(entry: DeviceEntry, ask: CommandAsk, error: AgentError): Promise<CommandOutcome> {
+    const { deviceId, deadlineMs = DEADLINE_MS } = ask;
+    const { code } = error.data;
+    if (error.kind === "gone" || code === "offline") {
+      return refuse({ kind: "offline", deviceId, text: error.message });
+    }
+    if (code === "stale_fence") {
+      const { given, latest } = error.data;
+      return refuse({
+        kind: "stale-fence",
+        deviceId,
+        given: Number(given),
+        latest: Number(latest),
+      });
+    }
+    if (code === "invalid_args") {
+      return refuse({ kind: "invalid-args", deviceId, errors: argErrors(error) });
+    }
+    if (code !== "safe" && code !== "guard") {
+      await this.#noteError(entry, ask, { code, text: error.message }, error.data.outcome);
+    }
+    return code === "timeout"
+      ? refuse({ kind: "timeout", deviceId, afterMs: deadlineMs })
+      : refuse({ kind: "fault", deviceId, code, text: error.message });
+  }
+
+  /** The device failed half way: what is known of it now, and that it failed. */
+  async #noteError(
+    entry: DeviceEntry,
+    ask: CommandAsk,
+    fault: { code: string; text: string },
+    told?: unknown,
+  ): Promise<void> {
+    const outcome = DeviceOutcome.safeParse(told);
+    const { setpoint, readback, safe } = outcome.success ? outcome.data : entry.state;
+    const lastError = { ...fault, atMs: this.deps.clock.nowMs() };
+    await this.deps.states.note(entry, () => ({
+      state: { setpoint, readback, safe, lastError },
+      event: {
+        type: "device.error",
+        actor: ask.actor,
+        text: `${inWords(ask.op, ask.args)}: failed, ${fault.text}`,
+      },
+    }));
+  }
+}
+
+function cancelled(deviceId: string, text: string): CommandRefusal {
+  return { kind: "fault", deviceId, code: "cancelled", text };
+}
+
+function otherCommand(deviceId: string): CommandRefusal {
+  const message = "This key was used for another command";
+  return { kind: "invalid-args", deviceId, errors: [{ path: "Idempotency-Key", message }] };
+}
+
+function argErrors(error: AgentError): { path: string; message: string }[] {
+  const { errors } = error.data;
+  if (!Array.isArray(errors)) return [{ path: "", message: error.message }];
+  return errors.map(({ path, message }) => ({ path: String(path), message: String(message) }));
+}
+
+/** `set: duty 30, direction heat`. */
+function inWords(op: string, args: Record<string, unknown>): string {
+  const words = Object.entries(args).map(([name, value]) =>
+    `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`
+  );
+  return (words.length === 0 ? op : `${op}: ${words.join(", ")}`).slice(0, 200);
+}

@@ -1,0 +1,14 @@
+export type { AgentSpec, Child, Spawn } from "./child.ts";
+export type { CommandAsk, CommandGate } from "./commands.ts";
+export type { Sandbox } from "./bwrap.ts";
+export type { SafeReport } from "./safety.ts";
+export type { Stopped } from "./store.ts";
+export {
+  type AlarmSink,
+  describeRefusal,
+  Devices,
+  type DevicesOptions,
+  type SimulatorRefusal,
+  type StopReport,
+} from "./service.ts";
+export * from "./model.ts";
