@@ -5,7 +5,7 @@ import { createApi, type HoldfastEnv, invalidRequest, jsonReply, problems } from
 import { Problem } from "../problem.ts";
 import { ExportQuery, rangeOf, SeriesQuery, StreamQuery } from "./ask.ts";
 import { csvLines, jsonLines, textStream } from "./export.ts";
-import { TelemetryUnavailable } from "./file.ts";
+import { TelemetryUnavailable } from "./file_errors.ts";
 import { Series, StoredChannel } from "./model.ts";
 import type { Telemetry } from "./store.ts";
 import type { LiveStream } from "./stream.ts";

@@ -1,7 +1,9 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Quality } from "../devices/model.ts";
 import type { Level } from "./model.ts";
+import { classify, TelemetryUnavailable } from "./file_errors.ts";
 import { type RollUp, rollUps, type Sum } from "./rollup.ts";
+import { GROUP_RAW, groupRollUps, mergeSql, SCHEMA, SCHEMA_VERSION } from "./tables.ts";
 
 /** Order is stored: never change it, only append. */
 export const QUALITIES: readonly Quality[] = ["good", "suspect", "stale", "bad"];
@@ -25,108 +27,10 @@ export interface ChannelEntry {
   type: "number" | "boolean";
 }
 
-/** The file cannot be read or written now; what was asked may be asked again later. */
-export class TelemetryUnavailable extends Error {
-  override readonly name = "TelemetryUnavailable";
-  constructor(message: string, readonly full: boolean, options?: ErrorOptions) {
-    super(message, options);
-  }
-}
-
-/** What is in the file is not what SQLite wrote there. */
-export class TelemetryCorrupt extends Error {
-  override readonly name = "TelemetryCorrupt";
-}
-
-/** Version of the tables, kept in `user_version`. */
-const SCHEMA_VERSION = 1;
-
-/**
- * Samples arrive in `inbox`, one or two pages a second whatever the number of channels, and are moved
- * once a minute into `raw`, clustered by channel, together with their share of `minute` and `hour`.
- * Writing straight into the clustered tables would touch three pages a channel every second: forty
- * times the wear on an SD card. `n` parts samples with one stamp, which a clock set back can make.
- */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS channel (
-    id INTEGER PRIMARY KEY,
-    device_id TEXT NOT NULL, channel TEXT NOT NULL, unit TEXT NOT NULL, type TEXT NOT NULL,
-    UNIQUE (device_id, channel, unit)
-  );
-  CREATE TABLE IF NOT EXISTS inbox (
-    id INTEGER PRIMARY KEY,
-    channel INTEGER NOT NULL, at_ms INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL
-  );
-  CREATE TABLE IF NOT EXISTS raw (
-    channel INTEGER NOT NULL, at_ms INTEGER NOT NULL, n INTEGER NOT NULL,
-    value REAL, quality INTEGER NOT NULL,
-    PRIMARY KEY (channel, at_ms, n)
-  ) WITHOUT ROWID;
-  ${["minute", "hour"].map(rollUpTable).join("")}
-  CREATE TABLE IF NOT EXISTS lost (
-    id INTEGER PRIMARY KEY,
-    from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, samples INTEGER NOT NULL
-  );
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
-
-function rollUpTable(name: string): string {
-  return `CREATE TABLE IF NOT EXISTS ${name} (
-    channel INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-    min REAL, max REAL, mean REAL, last REAL, last_ms INTEGER,
-    count INTEGER NOT NULL, suspect INTEGER NOT NULL, bad INTEGER NOT NULL,
-    PRIMARY KEY (channel, at_ms)
-  ) WITHOUT ROWID;`;
-}
-
-function mergeSql(table: string): string {
-  return `
-    INSERT INTO ${table} (channel, at_ms, min, max, mean, last, last_ms, count, suspect, bad)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (channel, at_ms) DO UPDATE SET
-      min = coalesce(min(min, excluded.min), min, excluded.min),
-      max = coalesce(max(max, excluded.max), max, excluded.max),
-      mean = CASE WHEN count + excluded.count = 0 THEN NULL ELSE
-        coalesce(mean, 0) * (1.0 * count / (count + excluded.count)) +
-        coalesce(excluded.mean, 0) * (1.0 * excluded.count / (count + excluded.count)) END,
-      last = CASE WHEN last_ms IS NULL OR excluded.last_ms >= last_ms
-        THEN excluded.last ELSE last END,
-      last_ms = coalesce(max(last_ms, excluded.last_ms), last_ms, excluded.last_ms),
-      count = count + excluded.count,
-      suspect = suspect + excluded.suspect,
-      bad = bad + excluded.bad`;
-}
-
 /** Rows that fell into the same bucket, summed up. */
 export interface Group extends Sum {
   /** The bucket's number from `originMs`. */
   readonly k: number;
-}
-
-// Numbers are bound as REAL, so whoever divides must cast first.
-const GROUP_RAW = `
-  WITH b AS (
-    SELECT (at_ms - cast(:origin AS INTEGER)) / cast(:width AS INTEGER) AS k,
-      min(value) AS mn, max(value) AS mx, avg(value) AS mean, count(value) AS c,
-      sum(quality = 1) AS suspect, count(*) - count(value) AS bad,
-      max(CASE WHEN value IS NOT NULL THEN at_ms END) AS last_ms
-    FROM raw WHERE channel = :channel AND at_ms >= :from AND at_ms < :to GROUP BY k)
-  SELECT k, mn, mx, mean,
-    (SELECT value FROM raw WHERE channel = :channel AND at_ms = b.last_ms AND value IS NOT NULL
-      ORDER BY n DESC LIMIT 1),
-    last_ms, c, suspect, bad FROM b`;
-
-function groupRollUps(table: string): string {
-  return `
-  WITH b AS (
-    SELECT (at_ms - cast(:origin AS INTEGER)) / cast(:width AS INTEGER) AS k,
-      min(min) AS mn, max(max) AS mx, sum(mean * count) / sum(count) AS mean, sum(count) AS c,
-      sum(suspect) AS suspect, sum(bad) AS bad,
-      max(CASE WHEN last_ms IS NOT NULL THEN at_ms END) AS last_row
-    FROM ${table} WHERE channel = :channel AND at_ms >= :from AND at_ms < :to GROUP BY k)
-  SELECT b.k, b.mn, b.mx, b.mean, t.last, t.last_ms, b.c, b.suspect, b.bad
-  FROM b LEFT JOIN ${table} t ON t.channel = :channel AND t.at_ms = b.last_row`;
 }
 
 /**
@@ -177,7 +81,7 @@ export class TelemetryFile {
   /** Touches both ends of every table, so that plain damage shows at start and not at the first chart. */
   #probe(): void {
     this.channels();
-    for (const table of ["inbox", "raw", "minute", "hour", "lost"]) {
+    for (const table of ["inbox", "raw", "minute", "hour", "hole"]) {
       this.db.prepare(`SELECT * FROM ${table} LIMIT 1`).all();
     }
     for (const table of ["raw", "minute", "hour"]) {
@@ -380,16 +284,16 @@ export class TelemetryFile {
   }
 
   /** Keeps a record of samples that could not be kept. */
-  noteLost(fromMs: number, toMs: number, samples: number): void {
+  noteHole({ fromMs, toMs, samples }: { fromMs: number; toMs: number; samples: number }): void {
     this.#transaction(() => {
-      this.#prepare("INSERT INTO lost (from_ms, to_ms, samples) VALUES (?, ?, ?)")
+      this.#prepare("INSERT INTO hole (from_ms, to_ms, samples) VALUES (?, ?, ?)")
         .run(fromMs, toMs, samples);
     });
   }
 
   /** Newest first, at most 1000. */
-  lost(): { fromMs: number; toMs: number; samples: number }[] {
-    return this.#all("SELECT from_ms, to_ms, samples FROM lost ORDER BY id DESC LIMIT 1000")
+  holes(): { fromMs: number; toMs: number; samples: number }[] {
+    return this.#all("SELECT from_ms, to_ms, samples FROM hole ORDER BY id DESC LIMIT 1000")
       .map(([fromMs, toMs, samples]) =>
         ({ fromMs, toMs, samples }) as {
           fromMs: number;
@@ -460,23 +364,3 @@ function rollUpColumns(r: RollUp): (number | null)[] {
 
 /** Deno has the method, its types do not yet. Rows as arrays are read three times as fast as objects. */
 type ArrayStatement = StatementSync & { setReturnArrays(on: boolean): void };
-
-const SQLITE_FULL = 13;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-/** SQLite's error as one of ours. Errors while opening carry no `errcode`, so its text is read as well. */
-function classify(cause: unknown, what: string): Error {
-  if (cause instanceof TelemetryUnavailable || cause instanceof TelemetryCorrupt) return cause;
-  const { errcode, message } = cause as { errcode?: number; message?: string };
-  const found = message ?? String(cause);
-  const primary = errcode === undefined ? undefined : errcode & 0xff;
-  if (
-    primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB ||
-    /not a database|malformed|no such (table|column)|has \d+ columns/.test(found)
-  ) {
-    return new TelemetryCorrupt(`${what}: ${found}`, { cause });
-  }
-  const full = primary === SQLITE_FULL || /disk is full|ENOSPC/.test(found);
-  return new TelemetryUnavailable(`${what}: ${found}`, full, { cause });
-}

@@ -1,7 +1,8 @@
 export * from "./model.ts";
 export { Telemetry } from "./store.ts";
-export type { TelemetryFault, TelemetryOptions, TelemetryStatus } from "./store.ts";
-export { TelemetryUnavailable } from "./file.ts";
+export type { TelemetryOptions, TelemetryStatus } from "./store.ts";
+export type { TelemetryFault } from "./faults.ts";
+export { TelemetryUnavailable } from "./file_errors.ts";
 export type { SeriesAsk } from "./series.ts";
 export { LiveStream } from "./stream.ts";
 export type {

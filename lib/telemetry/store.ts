@@ -1,29 +1,17 @@
-import { existsSync, renameSync } from "node:fs";
+import { basename } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Reading } from "../devices/model.ts";
 import type { Log } from "../log.ts";
-import {
-  type ChannelEntry,
-  QUALITIES,
-  type Row,
-  TelemetryCorrupt,
-  TelemetryFile,
-  TelemetryUnavailable,
-} from "./file.ts";
-import type { Level, Series, StoredChannel } from "./model.ts";
+import { moveAside } from "./aside.ts";
+import { Backlog, type Hole } from "./backlog.ts";
+import { Dictionary } from "./dictionary.ts";
 import { type ExportAsk, type ExportTable, exportTable } from "./export.ts";
+import { FaultBoard, type TelemetryFault } from "./faults.ts";
+import { TelemetryFile } from "./file.ts";
+import { TelemetryCorrupt, TelemetryUnavailable } from "./file_errors.ts";
+import type { Series, StoredChannel } from "./model.ts";
 import { type SampleSource, type SeriesAsk, seriesOf } from "./series.ts";
 import { Trimmer } from "./trim.ts";
-
-/** An abnormal condition of the store, in the words of an alarm: raise it while `active`, else clear it. */
-export interface TelemetryFault {
-  /** `telemetry:write`: samples wait in memory; `telemetry:gap`: samples were lost; `telemetry:corrupt`: a new file was started. */
-  readonly id: "telemetry:write" | "telemetry:gap" | "telemetry:corrupt";
-  readonly active: boolean;
-  readonly severity: "warning" | "critical";
-  readonly title: string;
-  readonly text: string;
-}
 
 export interface TelemetryOptions {
   /** How long each level is kept, days. */
@@ -34,7 +22,7 @@ export interface TelemetryOptions {
   readonly flushMs: number;
   /** Most samples that wait in memory while the file cannot be written; then the oldest are given up. */
   readonly bufferMax: number;
-  /** Called when a condition begins or ends. Must not throw. */
+  /** Called when a condition begins and when it ends; at the first good write also for all that may be left from before. Must not throw. */
   readonly onFault: (fault: TelemetryFault) => void;
 }
 
@@ -60,26 +48,14 @@ const DEFAULTS: TelemetryOptions = {
   onFault: () => {},
 };
 
-/** The inbox is settled this often, or as soon as it holds `SETTLE_ROWS`, so that no settling takes long. */
+/** The inbox is settled this often, or as soon as it holds `TURN_ROWS`. */
 const SETTLE_EVERY_MS = 60_000;
-const SETTLE_ROWS = 3000;
-/** Samples of one commit; more wait for the next turn, so that a long backlog never holds up a STOP. */
-const COMMIT_ROWS = 5000;
+/** Samples of one turn; more wait for the next, so that a long backlog never holds up a STOP. */
+const TURN_ROWS = 3000;
 /** Pause after a write failed. */
 const RETRY_MS = 5000;
-/** Corrupt files set aside by one process; a card that damages every file would otherwise fill itself. */
+/** Files set aside by one process; a disk that damages every file would otherwise be filled with them. */
 const ASIDE_MAX = 3;
-
-type Pending = Row & { readonly entry: ChannelEntry };
-
-/** A channel and what is known of it without asking the file. */
-interface Known {
-  readonly entry: ChannelEntry;
-  lastAtMs: number | null;
-  lastValue: number | null;
-  lastQuality: number;
-  periodMs: number | null;
-}
 
 /**
  * Every reading of every channel, on disk: see `docs/decisions/0001-kv-and-node-sqlite.md`.
@@ -93,18 +69,16 @@ interface Known {
  * through that hour are kept, in the order of their stamps and, where two are alike, of their arrival.
  */
 export class Telemetry {
-  readonly #known = new Map<string, Known>();
+  readonly #dictionary = new Dictionary();
+  readonly #backlog: Backlog;
+  readonly #faults: FaultBoard;
   readonly #trimmer: Trimmer;
+  readonly #source: SampleSource;
   #file: TelemetryFile | null = null;
-  #buffer: Pending[] = [];
   #cancelTimer: (() => void) | null = null;
   #settledAtMs: number;
   #inboxRows = 0;
   #written = 0;
-  #lost = 0;
-  /** Samples given up that the file does not know of yet. */
-  #gap: { fromMs: number; toMs: number; samples: number } | null = null;
-  #fault: string | null = null;
   #asides = 0;
   #closed = false;
 
@@ -114,12 +88,22 @@ export class Telemetry {
     private readonly log: Log,
     private readonly options: TelemetryOptions,
   ) {
+    const { rawDays: raw, minuteDays: minute, hourDays: hour, bufferMax, onFault } = options;
+    this.#backlog = new Backlog(bufferMax);
+    this.#faults = new FaultBoard(log, onFault);
+    this.#trimmer = new Trimmer(clock, log, { raw, minute, hour });
     this.#settledAtMs = clock.monotonicMs();
-    this.#trimmer = new Trimmer(clock, log, {
-      raw: options.rawDays,
-      minute: options.minuteDays,
-      hour: options.hourDays,
-    });
+    const file = () => this.#file;
+    this.#source = {
+      get file() {
+        return file();
+      },
+      find: (deviceId, channel) => this.#dictionary.latest(deviceId, channel),
+      waiting: (entry, fromMs, toMs) => this.#backlog.of(entry, fromMs, toMs),
+      // A cutoff set while the clock was ahead must not hide what has been recorded since.
+      keptFromMs: (level) =>
+        Math.min(file()?.keptFromMs(level) ?? 0, this.#trimmer.cutoffMs(level)),
+    };
   }
 
   /** Opens `path`, or begins it. Never throws for the file's sake: it tries again while samples wait. */
@@ -130,71 +114,32 @@ export class Telemetry {
     options: Partial<TelemetryOptions> = {},
   ): Telemetry {
     const telemetry = new Telemetry(path, clock, log, { ...DEFAULTS, ...options });
-    telemetry.#guard(() => telemetry.#reopen());
-    telemetry.#arm();
+    telemetry.#attempt(() => telemetry.#opened());
+    telemetry.#arm(telemetry.options.flushMs);
     return telemetry;
   }
 
   /** Takes readings of numbers and booleans (as 0 and 1); words are not kept here. */
   record(readings: readonly Reading[]): void {
     if (this.#closed) return;
-    for (const reading of readings) this.#take(reading);
-    const { bufferMax } = this.options;
-    if (this.#buffer.length > bufferMax) {
-      // A sixteenth at once, for moving the rest costs time.
-      const excess = this.#buffer.length - bufferMax + Math.floor(bufferMax / 16);
-      this.#giveUp(this.#buffer.splice(0, excess));
+    for (const reading of readings) {
+      const sample = this.#dictionary.take(reading, this.clock.nowMs());
+      if (sample !== null) this.#backlog.add(sample);
     }
-  }
-
-  #take({ deviceId, channel, unit, atMs, value, quality }: Reading): void {
-    if (typeof value === "string") return;
-    const key = channelKey(deviceId, channel, unit);
-    let known = this.#known.get(key);
-    if (known === undefined) {
-      // Whether a channel carries words shows with its first value.
-      if (value === null) return;
-      const type = typeof value === "boolean" ? "boolean" : "number";
-      known = knownOf({ id: 0, deviceId, channel, unit, type });
-      this.#known.set(key, known);
+    const { hole } = this.#backlog;
+    if (hole !== null) {
+      const since = new Date(hole.fromMs).toISOString();
+      this.#faults.raise(
+        "telemetry:gap",
+        `The file could not be written for so long that memory is full: samples since ${since} are ` +
+          "being lost, the oldest first. Free some space or check the data folder",
+      );
     }
-    const number = value === null ? null : Number(value);
-    const finite = number !== null && Number.isFinite(number) ? number : null;
-    const row = {
-      entry: known.entry,
-      atMs: Number.isSafeInteger(atMs) && atMs >= 0 ? atMs : this.clock.nowMs(),
-      value: finite,
-      quality: QUALITIES.indexOf(finite === null && quality !== "stale" ? "bad" : quality),
-    };
-    if (
-      row.atMs === known.lastAtMs && row.value === known.lastValue &&
-      row.quality === known.lastQuality
-    ) return; // the same reading twice, as an answer and as a notice
-    if (known.lastAtMs !== null && row.atMs > known.lastAtMs) {
-      const step = row.atMs - known.lastAtMs;
-      known.periodMs = known.periodMs === null
-        ? step
-        : Math.round(known.periodMs + (step - known.periodMs) / 8);
-    }
-    known.lastAtMs = row.atMs;
-    known.lastValue = row.value;
-    known.lastQuality = row.quality;
-    this.#buffer.push(row);
   }
 
   /** By device and channel; of a channel whose unit has changed, each unit by itself. */
   channels(): StoredChannel[] {
-    return [...this.#known.values()]
-      .map(({ entry: { deviceId, channel, unit, type }, lastAtMs }) => ({
-        deviceId,
-        channel,
-        unit,
-        type,
-        lastAtMs,
-      }))
-      .sort((a, b) =>
-        compare(a.deviceId, b.deviceId) || compare(a.channel, b.channel) || compare(a.unit, b.unit)
-      );
+    return this.#dictionary.list();
   }
 
   /**
@@ -209,74 +154,60 @@ export class Telemetry {
   }
 
   /** As `series`, each read when it is asked for: between two, others may have their turn. */
-  *seriesOneByOne(ask: SeriesAsk): Generator<Series> {
-    const series = seriesOf(ask, this.#source);
-    for (;;) {
-      const next = this.#reading(() => series.next());
-      if (next.done) return;
-      yield next.value;
-    }
+  seriesOneByOne(ask: SeriesAsk): Generator<Series> {
+    return this.#guarded(seriesOf(ask, this.#source));
   }
 
   /**
-   * A range as a wide table. What is still in the inbox is settled first, so that a table of minutes or
-   * hours reaches up to now.
+   * A range as a wide table, read while it is walked. What is in the inbox is settled first, so that a
+   * table of minutes or hours reaches up to now.
    *
    * @throws {TelemetryUnavailable} when the file cannot be read, also while the rows are walked.
    */
   exportTable(ask: ExportAsk): ExportTable {
     this.settle();
-    const table = exportTable(ask, this.#source);
-    const read = <T>(work: () => T) => this.#reading(work);
-    return {
-      ...table,
-      rows: (function* () {
-        const rows = table.rows[Symbol.iterator]();
-        for (;;) {
-          const next = read(() => rows.next());
-          if (next.done) return;
-          yield next.value;
-        }
-      })(),
-    };
+    const table = this.#reading(() => exportTable(ask, this.#source));
+    return { ...table, rows: this.#guarded(table.rows) };
   }
 
   /** Writes what waits in memory, all of it if the file can be written. */
   flush(): void {
-    while (this.#buffer.length > 0 && this.#guard(() => this.#write())) { /* next portion */ }
+    while (this.#backlog.size > 0) {
+      if (this.#attempt(() => this.#write()) === "failed") return;
+    }
   }
 
   /** Flushes, then moves everything into the clustered tables and the roll-ups. */
   settle(): void {
     this.flush();
-    if (this.#guard(() => this.#settle())) this.#setFault(null);
+    this.#trySettle();
   }
 
   /** Removes a bounded number of rows that are past their retention; @returns how many. */
   trim(): number {
     if (this.#file === null) return 0;
     try {
-      return this.#trimmer.trim(this.#file, this.#newestMs());
+      return this.#trimmer.trim(this.#file, this.#dictionary.newestMs());
     } catch (error) {
-      if (error instanceof TelemetryCorrupt) this.#setAside(error);
+      if (error instanceof TelemetryCorrupt) this.#beginAnew(error);
       else this.log.warn("telemetry: cannot trim", { error });
       return 0;
     }
   }
 
   /** Holes left by samples that could not be kept, newest first. */
-  lost(): { fromMs: number; toMs: number; samples: number }[] {
-    const noted = this.#reading(() => this.#file?.lost() ?? []);
-    return this.#gap === null ? noted : [{ ...this.#gap }, ...noted];
+  holes(): Hole[] {
+    const noted = this.#reading(() => this.#file?.holes() ?? []);
+    return this.#backlog.hole === null ? noted : [this.#backlog.hole, ...noted];
   }
 
   status(): TelemetryStatus {
     return {
-      channels: this.#known.size,
-      buffered: this.#buffer.length,
+      channels: this.#dictionary.size,
+      buffered: this.#backlog.size,
       written: this.#written,
-      lost: this.#lost,
-      fault: this.#fault,
+      lost: this.#backlog.lost,
+      fault: this.#faults.now,
     };
   }
 
@@ -286,56 +217,65 @@ export class Telemetry {
     this.#closed = true;
     this.#cancelTimer?.();
     this.settle();
-    if (this.#buffer.length > 0) {
-      this.log.error("telemetry: samples lost at close", { samples: this.#buffer.length });
+    if (this.#backlog.size > 0) {
+      this.log.error("telemetry: samples lost at close", { samples: this.#backlog.size });
     }
     this.#file?.close();
     this.#file = null;
   }
 
-  #arm(delayMs = this.options.flushMs): void {
+  #arm(delayMs: number): void {
     if (this.#closed) return;
-    this.#cancelTimer = this.clock.timer(delayMs, () => this.#arm(this.#tick()));
+    this.#cancelTimer = this.clock.timer(delayMs, () => this.#arm(this.#turn()));
   }
 
   /** One turn of the timer; @returns when the next is due. */
-  #tick(): number {
-    if (this.#buffer.length > 0 && !this.#guard(() => this.#write())) return RETRY_MS;
-    if (this.#buffer.length >= COMMIT_ROWS) return 0;
+  #turn(): number {
+    if (this.#backlog.size > 0 && this.#attempt(() => this.#write()) === "failed") return RETRY_MS;
     const due = this.clock.monotonicMs() - this.#settledAtMs >= SETTLE_EVERY_MS;
     // After a fault both steps must work before it counts as over, or its alarm would come and go.
-    if (due || this.#inboxRows >= SETTLE_ROWS || this.#fault !== null) {
-      if (!this.#guard(() => this.#settle())) return RETRY_MS;
-      this.#setFault(null);
+    if (due || this.#inboxRows >= TURN_ROWS || this.#faults.now !== null) {
+      if (!this.#trySettle()) return RETRY_MS;
       this.trim();
     }
-    return this.options.flushMs;
+    return this.#backlog.size >= TURN_ROWS ? 0 : this.options.flushMs;
   }
 
   #write(): void {
-    const file = this.#file ?? this.#reopen();
-    if (this.#gap !== null) {
-      file.noteLost(this.#gap.fromMs, this.#gap.toMs, this.#gap.samples);
-      this.#gap = null;
+    const file = this.#opened();
+    const { hole } = this.#backlog;
+    if (hole !== null) {
+      file.noteHole(hole);
+      this.#backlog.holeNoted();
     }
-    const rows = this.#buffer.slice(0, COMMIT_ROWS);
-    file.append(rows);
-    this.#buffer.splice(0, rows.length);
-    this.#inboxRows += rows.length;
-    this.#written += rows.length;
+    const samples = this.#backlog.head(TURN_ROWS);
+    file.append(samples);
+    this.#backlog.drop(samples.length);
+    this.#inboxRows += samples.length;
+    this.#written += samples.length;
   }
 
-  #settle(): void {
-    (this.#file ?? this.#reopen()).settle();
-    this.#inboxRows = 0;
-    this.#settledAtMs = this.clock.monotonicMs();
+  #trySettle(): boolean {
+    const outcome = this.#attempt(() => {
+      this.#opened().settle();
+      this.#inboxRows = 0;
+      this.#settledAtMs = this.clock.monotonicMs();
+    });
+    if (outcome === "done" && this.#backlog.hole === null) this.#faults.allWell();
+    return outcome !== "failed";
   }
 
-  #reopen(): TelemetryFile {
+  /** The open file; opens it when that could not be done before. */
+  #opened(): TelemetryFile {
+    if (this.#file !== null) return this.#file;
+    if (this.#asides > ASIDE_MAX) {
+      const text = `${ASIDE_MAX} telemetry files were damaged since the start`;
+      throw new TelemetryUnavailable(text, false);
+    }
     const file = TelemetryFile.open(this.path);
     try {
       this.#settleRemains(file);
-      this.#adopt(file);
+      this.#dictionary.adopt(file);
     } catch (error) {
       file.close();
       throw error;
@@ -352,191 +292,72 @@ export class Telemetry {
     }
   }
 
-  /** Learns the file's channels; those met before the file could be opened keep what is known of them. */
-  #adopt(file: TelemetryFile): void {
-    for (const entry of file.channels()) {
-      const key = channelKey(entry.deviceId, entry.channel, entry.unit);
-      const known = this.#known.get(key);
-      if (known !== undefined) {
-        known.entry.id = entry.id;
-        continue;
-      }
-      const stamps = file.newestStamps(entry.id, 16);
-      const fresh = knownOf(entry);
-      fresh.lastAtMs = stamps[0] ?? null;
-      fresh.periodMs = medianStep(stamps);
-      this.#known.set(key, fresh);
-    }
-  }
-
-  /** Does `work` on the file; what it throws becomes a fault. @returns whether it was done. */
-  #guard(work: () => void): boolean {
+  /** Works on the file; `again`: it was damaged, and a new one is in its place. */
+  #attempt(work: () => void): "done" | "again" | "failed" {
     try {
       work();
-      return true;
+      return "done";
     } catch (error) {
-      if (error instanceof TelemetryCorrupt) this.#setAside(error);
-      else this.#setFault(error);
-      return false;
+      if (error instanceof TelemetryCorrupt) return this.#beginAnew(error) ? "again" : "failed";
+      this.#cannotWrite(error);
+      return "failed";
     }
   }
 
-  /** Reads from the file; damage found on the way starts a new file before the error goes on to the asker. */
+  /** Reads from the file; damage found on the way begins a new file before the asker hears of it. */
   #reading<T>(read: () => T): T {
     try {
       return read();
     } catch (error) {
       if (!(error instanceof TelemetryCorrupt)) throw error;
-      this.#setAside(error);
-      throw new TelemetryUnavailable("The telemetry file is damaged; a new one was begun", false, {
-        cause: error,
-      });
+      this.#beginAnew(error);
+      const text = "The telemetry file is damaged; a new one was begun";
+      throw new TelemetryUnavailable(text, false, { cause: error });
     }
   }
 
-  #setFault(error: unknown): void {
-    const text = error === null ? null : error instanceof Error ? error.message : String(error);
-    const before = this.#fault;
-    this.#fault = text;
-    if (text === null && before !== null) {
-      this.log.info("telemetry: writing again", { lost: this.#lost });
-      this.options.onFault({
-        id: "telemetry:write",
-        active: false,
-        severity: "critical",
-        title: "Telemetry is written again",
-        text: "Samples that waited in memory are on disk",
-      });
-    } else if (text !== null && before === null) {
-      const full = error instanceof TelemetryUnavailable && error.full;
-      this.log.error("telemetry: cannot write", { error });
-      this.options.onFault({
-        id: "telemetry:write",
-        active: true,
-        severity: "critical",
-        title: full ? "The disk is full: telemetry is not written" : "Telemetry cannot be written",
-        text: `Readings go on, and up to ${this.options.bufferMax} samples wait in memory; ` +
-          `after that the oldest are lost. ${full ? "Free some space" : "Check the data folder"}`,
-      });
+  *#guarded<T>(items: Iterable<T>): Generator<T> {
+    const iterator = items[Symbol.iterator]();
+    for (;;) {
+      const next = this.#reading(() => iterator.next());
+      if (next.done) return;
+      yield next.value;
     }
   }
 
-  #giveUp(rows: readonly Pending[]): void {
-    const stamps = rows.map((row) => row.atMs);
-    const fromMs = stamps.reduce((a, b) => Math.min(a, b), this.#gap?.fromMs ?? Infinity);
-    const toMs = stamps.reduce((a, b) => Math.max(a, b), this.#gap?.toMs ?? -Infinity);
-    const first = this.#gap === null;
-    this.#gap = { fromMs, toMs, samples: (this.#gap?.samples ?? 0) + rows.length };
-    this.#lost += rows.length;
-    if (!first) return;
-    this.log.error("telemetry: samples are being lost", { fromMs, buffered: this.#buffer.length });
-    this.options.onFault({
-      id: "telemetry:gap",
-      active: true,
-      severity: "critical",
-      title: "Telemetry samples are being lost",
-      text: `The file could not be written for too long: samples from ${
-        new Date(fromMs).toISOString()
-      } on are gone`,
-    });
+  #cannotWrite(error: unknown): void {
+    const full = error instanceof TelemetryUnavailable && error.full;
+    this.#faults.raise(
+      full ? "telemetry:full" : "telemetry:write",
+      `The instrument goes on, and up to ${this.options.bufferMax} samples wait in memory; after ` +
+        `that the oldest are lost. ${full ? "Free some space" : "Check the data folder"}`,
+      error,
+    );
   }
 
-  #setAside(error: TelemetryCorrupt): void {
+  /** Sets a damaged file aside. @returns whether a new one is open. */
+  #beginAnew(damage: TelemetryCorrupt): boolean {
     try {
       this.#file?.close();
     } catch { /* a damaged file may refuse to close; it is moved all the same */ }
     this.#file = null;
     this.#inboxRows = 0;
-    if (this.#asides >= ASIDE_MAX) {
-      return this.#setFault(
-        new TelemetryUnavailable(
-          `${ASIDE_MAX} files were damaged since the start: the disk cannot be trusted`,
-          false,
-          { cause: error },
-        ),
-      );
-    }
+    this.#dictionary.forgetIds();
     try {
-      const stamp = new Date(this.clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
-      const aside = freeName(`${this.path}.corrupt-${stamp}`);
-      for (const suffix of ["", "-wal", "-shm"]) {
-        if (existsSync(this.path + suffix)) renameSync(this.path + suffix, aside + suffix);
+      if (++this.#asides <= ASIDE_MAX) {
+        const aside = basename(moveAside(this.path, this.clock.nowMs()));
+        this.#faults.raise(
+          "telemetry:corrupt",
+          `It was kept as "${aside}" in the data folder and a new one begun: charts start anew. ` +
+            `Check the disk; "sqlite3 ${aside} .recover" may save what was in it`,
+          damage,
+        );
       }
-      this.#asides++;
-      // Ids belong to the file that gave them.
-      for (const { entry } of this.#known.values()) entry.id = 0;
-      this.log.error("telemetry: the file was damaged and set aside, a new one begins", {
-        aside,
-        error,
-      });
-      this.options.onFault({
-        id: "telemetry:corrupt",
-        active: true,
-        severity: "critical",
-        title: "The telemetry file was damaged",
-        text:
-          `It was kept as "${aside.slice(aside.lastIndexOf("/") + 1)}" in the data folder and a ` +
-          `new one begun: charts start anew. Check the disk; the old file may be repaired with ` +
-          `"sqlite3 FILE .recover"`,
-      });
-      this.#reopen();
-    } catch (cause) {
-      this.#setFault(cause);
+      this.#opened();
+      return true;
+    } catch (error) {
+      this.#cannotWrite(error);
+      return false;
     }
   }
-
-  readonly #source: SampleSource = ((store: Telemetry) => ({
-    get file() {
-      return store.#file;
-    },
-    find: (deviceId: string, channel: string) => store.#latest(deviceId, channel),
-    waiting: (entry: ChannelEntry, fromMs: number, toMs: number) =>
-      store.#buffer.filter((row) => row.entry === entry && row.atMs >= fromMs && row.atMs < toMs),
-    // A cutoff set while the clock was ahead must not hide what has been recorded since.
-    keptFromMs: (level: Level) =>
-      Math.min(store.#file?.keptFromMs(level) ?? 0, store.#trimmer.cutoffMs(level)),
-  }))(this);
-
-  /** The unit of a channel that was recorded last. */
-  #latest(deviceId: string, channel: string): Known | null {
-    let latest: Known | null = null;
-    for (const known of this.#known.values()) {
-      if (known.entry.deviceId !== deviceId || known.entry.channel !== channel) continue;
-      if (latest === null || (known.lastAtMs ?? 0) >= (latest.lastAtMs ?? 0)) latest = known;
-    }
-    return latest;
-  }
-
-  #newestMs(): number | null {
-    let newest: number | null = null;
-    for (const { lastAtMs } of this.#known.values()) {
-      if (lastAtMs !== null && (newest === null || lastAtMs > newest)) newest = lastAtMs;
-    }
-    return newest;
-  }
-}
-
-function knownOf(entry: ChannelEntry): Known {
-  return { entry, lastAtMs: null, lastValue: null, lastQuality: -1, periodMs: null };
-}
-
-function channelKey(deviceId: string, channel: string, unit: string): string {
-  return `${deviceId}.${channel} ${unit}`;
-}
-
-/** Of stamps, newest first; `null` for fewer than two. */
-function medianStep(stamps: readonly number[]): number | null {
-  const steps = stamps.slice(1).map((at, i) => stamps[i]! - at).sort((a, b) => a - b);
-  return steps[Math.floor(steps.length / 2)] ?? null;
-}
-
-function freeName(name: string): string {
-  for (let i = 1;; i++) {
-    const candidate = i === 1 ? name : `${name}-${i}`;
-    if (!existsSync(candidate)) return candidate;
-  }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
