@@ -1,27 +1,71 @@
 // Written by `deno task build` from the files of routes/ and islands/. Not edited by hand.
-import * as route0 from "./routes/_app.tsx";
-import * as route1 from "./routes/index.tsx";
+import * as route0 from "./routes/_404.tsx";
+import * as route1 from "./routes/_app.tsx";
+import * as route2 from "./routes/_error.tsx";
+import * as route3 from "./routes/alarms.tsx";
+import * as route4 from "./routes/devices/[id].tsx";
+import * as route5 from "./routes/devices/index.tsx";
+import * as route6 from "./routes/events.tsx";
+import * as route7 from "./routes/experiments/[id].tsx";
+import * as route8 from "./routes/experiments/index.tsx";
+import * as route9 from "./routes/experiments/new.tsx";
+import * as route10 from "./routes/index.tsx";
+import * as route11 from "./routes/login.tsx";
+import * as route12 from "./routes/settings/index.tsx";
+import * as route13 from "./routes/settings/theme.tsx";
+import * as route14 from "./routes/settings/tokens.tsx";
+import * as route15 from "./routes/settings/users.tsx";
 import * as island0 from "./islands/AlarmBar.tsx";
-import * as island1 from "./islands/DeviceRows.tsx";
-import * as island2 from "./islands/EventFeed.tsx";
-import * as island3 from "./islands/History.tsx";
-import * as island4 from "./islands/Keys.tsx";
-import * as island5 from "./islands/RunCard.tsx";
-import * as island6 from "./islands/TopStatus.tsx";
+import * as island1 from "./islands/CommandForm.tsx";
+import * as island2 from "./islands/DeviceRows.tsx";
+import * as island3 from "./islands/DeviceTable.tsx";
+import * as island4 from "./islands/EventFeed.tsx";
+import * as island5 from "./islands/ExperimentTable.tsx";
+import * as island6 from "./islands/History.tsx";
+import * as island7 from "./islands/Keys.tsx";
+import * as island8 from "./islands/RunCard.tsx";
+import * as island9 from "./islands/RunHead.tsx";
+import * as island10 from "./islands/RunLog.tsx";
+import * as island11 from "./islands/RunPlot.tsx";
+import * as island12 from "./islands/ScriptEditor.tsx";
+import * as island13 from "./islands/SimulatorPanel.tsx";
+import * as island14 from "./islands/TopStatus.tsx";
 
 /** The pages and islands of this version; `openBuild` in lib/fresh/server.ts takes it. */
 export const manifest = {
   routes: {
-    "_app.tsx": route0,
-    "index.tsx": route1,
+    "_404.tsx": route0,
+    "_app.tsx": route1,
+    "_error.tsx": route2,
+    "alarms.tsx": route3,
+    "devices/[id].tsx": route4,
+    "devices/index.tsx": route5,
+    "events.tsx": route6,
+    "experiments/[id].tsx": route7,
+    "experiments/index.tsx": route8,
+    "experiments/new.tsx": route9,
+    "index.tsx": route10,
+    "login.tsx": route11,
+    "settings/index.tsx": route12,
+    "settings/theme.tsx": route13,
+    "settings/tokens.tsx": route14,
+    "settings/users.tsx": route15,
   },
   islands: {
     "islands/AlarmBar.tsx": island0,
-    "islands/DeviceRows.tsx": island1,
-    "islands/EventFeed.tsx": island2,
-    "islands/History.tsx": island3,
-    "islands/Keys.tsx": island4,
-    "islands/RunCard.tsx": island5,
-    "islands/TopStatus.tsx": island6,
+    "islands/CommandForm.tsx": island1,
+    "islands/DeviceRows.tsx": island2,
+    "islands/DeviceTable.tsx": island3,
+    "islands/EventFeed.tsx": island4,
+    "islands/ExperimentTable.tsx": island5,
+    "islands/History.tsx": island6,
+    "islands/Keys.tsx": island7,
+    "islands/RunCard.tsx": island8,
+    "islands/RunHead.tsx": island9,
+    "islands/RunLog.tsx": island10,
+    "islands/RunPlot.tsx": island11,
+    "islands/ScriptEditor.tsx": island12,
+    "islands/SimulatorPanel.tsx": island13,
+    "islands/TopStatus.tsx": island14,
   },
 };

@@ -21,3 +21,4 @@ export {
   type RouteHandler,
 } from "./handlers.ts";
 export { staticFiles } from "./static_files.ts";
+export { trailingSlashes } from "./trailing_slashes.ts";

@@ -26,17 +26,15 @@ export class PathRouter<T> {
   });
   #patterns = 0;
 
-  /** Throws a `SyntaxError` for a pattern outside the subset: names, `:name`, `:name?`, `:name*`, `*`. */
+  /** Throws a `SyntaxError` for a pattern outside the subset: names, `:name`, `:name?`, and as the last one
+   * `:name*`, `:name+`, `*`. */
   add(pattern: string, item: T): void {
     const entry = { item, pattern };
-    for (const path of honoPaths(pattern)) {
-      if (!path.includes(":") && !path.includes("*")) {
-        if (!this.#plain.has(path)) this.#plain.set(path, entry);
-      } else {
-        this.#router.add("ALL", path, entry);
-        this.#patterns++;
-      }
-    }
+    const paths = honoPaths(pattern);
+    if (/[:*]/.test(pattern)) {
+      for (const path of paths) this.#router.add("ALL", path, entry);
+      this.#patterns++;
+    } else this.#plain.set(pattern, entry);
   }
 
   /** Throws `HttpError` 400 when the path holds a broken percent escape. */
@@ -67,8 +65,10 @@ function decode(raw: string): string {
 
 /** Hono's spelling of a pattern, several where it has no single one. */
 function honoPaths(pattern: string): string[] {
+  if (pattern === "*") return honoPaths("/*");
+  if (!pattern.startsWith("/")) throw new SyntaxError(`Cannot route "${pattern}": it needs a "/"`);
   let paths = [""];
-  const segments = pattern.split("/").slice(1);
+  const segments = pattern === "/" ? [] : pattern.slice(1).split("/");
   segments.forEach((segment, index) => {
     const [, name, modifier] = /^:(\w+)([?*+]?)$/.exec(segment) ?? [];
     const last = index === segments.length - 1;
@@ -76,10 +76,13 @@ function honoPaths(pattern: string): string[] {
     else if (name !== undefined && modifier === "?") {
       paths = [...paths, ...paths.map((p) => `${p}/:${name}`)];
     } else if (name !== undefined && last) {
-      const some = paths.map((p) => `${p}/:${name}{.+}`);
-      paths = modifier === "*" ? [...paths, ...some] : some;
-    } else if (segment === "*" && last) paths = paths.map((p) => `${p}/*`);
-    else if (/[:*?{}()]/.test(segment)) {
+      // Any number of segments, none of them empty.
+      const some = paths.map((p) => `${p}/:${name}{.*[^/]}`);
+      // Of "/:all*" the address "/" is no match, as URLPattern has it.
+      paths = modifier === "*" ? [...paths.filter((p) => p !== ""), ...some] : some;
+    } else if (segment === "*" && last) {
+      paths = paths.flatMap((p) => [`${p}/`, `${p}/:0{.+}`]);
+    } else if (/[:*?{}()]/.test(segment)) {
       throw new SyntaxError(
         `Cannot route "${pattern}": "${segment}" is not a plain name, ":name", ":name?" or, at the end, ":name*" or "*"`,
       );

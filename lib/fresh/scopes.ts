@@ -71,8 +71,7 @@ export async function runScopes<State>(
     const status = statusOf(error);
     const { notFound } = scope.shared;
     const answer = status === 404 && notFound !== null ? notFound : scope.error;
-    // An error page that fails must not be asked to show its own failure.
-    if (answer === null || ctx.error !== null) throw error;
+    if (answer === null) throw error;
     ctx.error = error;
     internals.shell = inner;
     try {
@@ -80,6 +79,7 @@ export async function runScopes<State>(
       if (status >= 500) internals.onError(error, ctx);
       return response;
     } catch (failure) {
+      // The error page of a folder above may still be able to show both.
       throw new AggregateError([error, failure], "An error page failed to show an error", {
         cause: failure,
       });

@@ -20,20 +20,28 @@ export function staticFiles<State>(): Middleware<State> {
     if (special !== null) return special;
     const file = build.file(ctx.url.pathname);
     if (file === null) return await ctx.next();
+    const encoding = chooseEncoding(headers.get("accept-encoding"), file);
+    const etag = encoding === null ? file.etag : file.etag.replace(/"$/, `-${encoding}"`);
     const isThisBuild = ctx.url.searchParams.get(ASSET_KEY) === build.id;
     const answer = new Headers({
       "content-type": file.contentType,
-      "etag": file.etag,
+      "etag": etag,
       "cache-control": file.immutable || isThisBuild ? ONE_YEAR : ASK_AGAIN,
       "x-content-type-options": "nosniff",
     });
     if (file.encodings.length > 0) answer.set("vary", "accept-encoding");
-    if (sameTag(headers.get("if-none-match"), file.etag)) {
+    if (sameTag(headers.get("if-none-match"), etag)) {
       return new Response(null, { status: 304, headers: answer });
     }
-    const encoding = chooseEncoding(headers.get("accept-encoding"), file);
+    let body: Uint8Array<ArrayBuffer>;
+    try {
+      body = await file.read(encoding);
+    } catch (error) {
+      // Taken away since the build was opened: then it is as if it had never been there.
+      if (error instanceof Deno.errors.NotFound) return await ctx.next();
+      throw error;
+    }
     if (encoding !== null) answer.set("content-encoding", encoding);
-    const body = await file.read(encoding);
     answer.set("content-length", String(body.byteLength));
     return new Response(method === "HEAD" ? null : body, { headers: answer });
   };
