@@ -61,8 +61,11 @@ class Job:
 class Jobs:
     """All jobs of one Bioreactor."""
 
-    def __init__(self, bioreactor):
+    def __init__(self, bioreactor, monotonic=None, wait=None):
         self._bioreactor = bioreactor
+        # Looked up at each call, for TIME_SCALE replaces them; tests give their own.
+        self._monotonic = monotonic or (lambda: time.monotonic())
+        self._wait = wait or (lambda stop, seconds: stop.wait(seconds))
         self._stop = threading.Event()
         self._jobs = []
         self._failure = None
@@ -86,7 +89,7 @@ class Jobs:
             raise RuntimeError("Jobs are running already: end them with stop_all() first")
         stop = self._stop = threading.Event()
         self._jobs = made
-        start = time.monotonic()
+        start = self._monotonic()
         for job in made:
             job.thread = threading.Thread(
                 target=self._work,
@@ -137,7 +140,7 @@ class Jobs:
         turn = 0
         in_a_row, first_error_at = 0, 0.0
         while not stop.is_set():
-            elapsed = time.monotonic() - start
+            elapsed = self._monotonic() - start
             if elapsed >= job.duration:
                 return
             try:
@@ -145,7 +148,7 @@ class Jobs:
                 job.call(self._bioreactor, elapsed)
                 in_a_row = 0
             except Exception as error:  # noqa: BLE001  a job's error is its own
-                now = time.monotonic()
+                now = self._monotonic()
                 job.errors += 1
                 in_a_row += 1
                 first_error_at = now if in_a_row == 1 else first_error_at
@@ -157,7 +160,7 @@ class Jobs:
                 scaled_time.real_sleep(CONTINUOUS_PAUSE_S)
                 continue
             # The next turn that is still ahead; those that passed meanwhile are skipped, not made up.
-            late = (time.monotonic() - start) / job.period
+            late = (self._monotonic() - start) / job.period
             following = max(turn + 1, math.ceil(late))
             if following > turn + 1:
                 job.skipped += following - turn - 1
@@ -165,9 +168,9 @@ class Jobs:
                     say('job "%s" takes longer than its %g s: turns are skipped' % (job.name, job.period))
             turn = following
             if turn * job.period >= job.duration:
-                stop.wait(max(0.0, job.duration - (time.monotonic() - start)))
+                self._wait(stop, max(0.0, job.duration - (self._monotonic() - start)))
                 return
-            stop.wait(max(0.0, start + turn * job.period - time.monotonic()))
+            self._wait(stop, max(0.0, start + turn * job.period - self._monotonic()))
 
     def _log(self, job, error, in_a_row):
         if in_a_row == 1:
