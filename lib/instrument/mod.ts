@@ -4,7 +4,9 @@ import type { Instrument } from "./instrument.ts";
 import type { Theme } from "./model.ts";
 
 export type { Instrument } from "./instrument.ts";
+export { instrumentApi } from "./api.ts";
 export * from "./model.ts";
+export { type InstrumentOptions, KV_FILE, openInstrument, TELEMETRY_FILE } from "./open.ts";
 
 /** What every page finds in `ctx.state`. */
 export interface State {

@@ -1,0 +1,191 @@
+import { join } from "node:path";
+import { statfsSync } from "node:fs";
+import { Alarms } from "../alarms/mod.ts";
+import { Auth } from "../auth/mod.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { type AgentSpec, Devices } from "../devices/mod.ts";
+import { EventLog } from "../events.ts";
+import { Experiments, type ExperimentsOptions } from "../experiments/mod.ts";
+import { Kv } from "../kv.ts";
+import { Locks } from "../locks/mod.ts";
+import type { Log } from "../log.ts";
+import { LiveStream, Telemetry } from "../telemetry/mod.ts";
+import type { Instrument } from "./instrument.ts";
+import { statusOf } from "./status.ts";
+
+export interface InstrumentOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The data folder, opened and owned by this process. */
+  readonly dir: string;
+  readonly agents: readonly AgentSpec[];
+  /** Where running scripts reach the API; asked only once it listens. */
+  readonly apiUrl: () => string;
+  /** How runs are started; default: from source, by this Deno. */
+  readonly runs?: Pick<ExperimentsOptions, "supervisor" | "clients" | "place" | "watchMs">;
+}
+
+/** Names in the data folder. */
+export const KV_FILE = "holdfast.kv";
+export const TELEMETRY_FILE = "telemetry.sqlite";
+
+const HOUSEKEEPING_MS = 60_000;
+const TRIM_EVERY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/**
+ * Opens every domain and joins them: stores first, then what decides, then what moves. The queue does not
+ * run before `experiments.begin()`, which needs the API to listen.
+ * @throws {KvUnavailable} @throws {TelemetryUnavailable}
+ */
+export async function openInstrument(options: InstrumentOptions): Promise<Instrument> {
+  const { config, clock, log, dir, version } = options;
+  const kv = await Kv.open(join(dir, KV_FILE), clock);
+  const events = new EventLog(kv, clock, {
+    countMax: config.events.countMax,
+    ageMaxMs: config.events.ageDays * DAY_MS,
+  });
+  const alarms = await Alarms.open(kv, clock, log);
+  const auth = await Auth.open({
+    kv,
+    clock,
+    enabled: config.auth.enabled,
+    sessionHours: config.auth.sessionHours,
+  });
+  const telemetry = Telemetry.open(join(dir, TELEMETRY_FILE), clock, log, {
+    ...config.telemetry,
+    onFault: ({ id, active, severity, title, text }) => {
+      const done = active
+        ? alarms.raise({ id, severity, subject: "telemetry", title, text })
+        : alarms.clear(id);
+      done.catch((error) => log.error("cannot record an alarm", { id, error }));
+    },
+  });
+  const locks = await Locks.open(kv, clock);
+  let experiments: Experiments | null = null;
+  const devices = await Devices.open({
+    agents: options.agents,
+    kv,
+    clock,
+    log,
+    gate: locks,
+    alarms,
+  });
+  devices.onReadings((readings) => telemetry.record(readings));
+  locks.onLost((deviceIds, actor) => {
+    devices.leaseLost(deviceIds, actor).catch((error) =>
+      log.error("cannot bring devices whose lease was lost to safe", { deviceIds, error })
+    );
+  });
+  experiments = await Experiments.open({
+    kv,
+    clock,
+    log,
+    locks,
+    devices,
+    auth,
+    dir,
+    apiUrl: options.apiUrl,
+    config: config.experiments,
+    diskFloorMb: config.data.diskFloorMb,
+    timeScale: () => config.simulation.enabled ? config.simulation.timeScale : 1,
+    onTrouble: (experiment, text) => {
+      alarms.raise({
+        id: `run:${experiment.id}`,
+        severity: "critical",
+        subject: experiment.id,
+        title: `Experiment ${experiment.number} ended without a safe end state`,
+        text,
+      }).catch((error) => log.error("cannot record an alarm", { error }));
+    },
+    ...options.runs,
+  });
+  const stream = new LiveStream(
+    {
+      events,
+      seq: () => kv.seq,
+      devices: () => devices.list(),
+      alarms: () => alarms.active(),
+      onReadings: (listener) => devices.onReadings(listener),
+      onDevice: (listener) => devices.onState(listener),
+      onExperiment: (listener) => experiments.onChange(listener),
+      onAlarm: (listener) => alarms.onChange(listener),
+    },
+    clock,
+    log,
+    { viewersMax: config.stream.viewersMax },
+  );
+
+  const stopHousekeeping = keepHouse({ config, clock, log, dir, events, alarms });
+  const startedAtMs = clock.nowMs();
+  return {
+    config,
+    version,
+    clock,
+    log,
+    kv,
+    events,
+    auth,
+    locks,
+    devices,
+    telemetry,
+    stream,
+    alarms,
+    experiments,
+    status: () =>
+      statusOf({ config, version, startedAtMs, clock, devices, locks, alarms, experiments }),
+    async close() {
+      stopHousekeeping();
+      stream.close();
+      await experiments.close();
+      await devices.close();
+      await telemetry.close();
+      kv.close();
+    },
+  };
+}
+
+/** What nobody asks for: old events trimmed, the disk watched. Returns the function that ends it. */
+function keepHouse(
+  { config, clock, log, dir, events, alarms }:
+    & Pick<Instrument, "config" | "clock" | "log" | "events" | "alarms">
+    & { dir: string },
+): () => void {
+  let trimmedMs = -Infinity;
+  let ended = false;
+  let cancel = () => {};
+  async function turn() {
+    try {
+      await watchDisk(dir, config.data.diskFloorMb, alarms);
+      if (clock.monotonicMs() - trimmedMs >= TRIM_EVERY_MS) {
+        trimmedMs = clock.monotonicMs();
+        await events.trim();
+      }
+    } catch (error) {
+      log.error("housekeeping failed", { error });
+    }
+    if (!ended) cancel = clock.timer(HOUSEKEEPING_MS, turn);
+  }
+  cancel = clock.timer(0, turn);
+  return () => {
+    ended = true;
+    cancel();
+  };
+}
+
+async function watchDisk(dir: string, floorMb: number, alarms: Alarms): Promise<void> {
+  const { bavail, bsize } = statfsSync(dir);
+  const freeMb = Math.floor(bavail * bsize / 1_048_576);
+  if (freeMb >= floorMb) return await alarms.clear("disk");
+  await alarms.raise({
+    id: "disk",
+    severity: "critical",
+    subject: "instrument",
+    title: "The disk is nearly full",
+    text: `${freeMb} MiB are free and ${floorMb} MiB are kept in reserve. No new run starts; ` +
+      "readings may soon be lost. Download and remove old runs, or add storage",
+  });
+}

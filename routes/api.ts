@@ -1,0 +1,29 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { alarmsApi } from "../lib/alarms/mod.ts";
+import { authApi } from "../lib/auth/mod.ts";
+import { devicesApi } from "../lib/devices/mod.ts";
+import { eventsApi } from "../lib/events_api.ts";
+import { experimentsApi } from "../lib/experiments/mod.ts";
+import { createApi, type HoldfastEnv } from "../lib/http.ts";
+import { type Instrument, instrumentApi } from "../lib/instrument/mod.ts";
+import { streamApi, telemetryApi } from "../lib/telemetry/mod.ts";
+
+/** Where the native API stands. */
+export const API_BASE = "/api/v1";
+
+/** Every domain's router below `API_BASE`; what they describe makes `/api/openapi.json`. */
+export function nativeApi(instrument: Instrument): OpenAPIHono<HoldfastEnv> {
+  const { devices, telemetry, stream, clock, events, alarms, auth, experiments } = instrument;
+  const unitOf = (deviceId: string, channel: string) =>
+    devices.view(deviceId)?.capability.channels.find(({ id }) => id === channel)?.unit ?? null;
+  const api = createApi();
+  api.route("/", instrumentApi(instrument));
+  api.route("/", devicesApi(devices));
+  api.route("/", telemetryApi(telemetry, clock, unitOf));
+  api.route("/", streamApi(stream));
+  api.route("/", eventsApi(events));
+  api.route("/", alarmsApi(alarms));
+  api.route("/", experimentsApi(experiments));
+  api.route("/", authApi(auth));
+  return api;
+}

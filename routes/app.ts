@@ -1,0 +1,78 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { App, staticFiles } from "fresh";
+import type { Manifest } from "../lib/fresh/manifest.ts";
+import { attachBuild, openBuild, openDevBuild } from "../lib/fresh/server.ts";
+import { type HoldfastEnv, problemHandler, problemNotFound } from "../lib/http.ts";
+import { type Instrument, type State, THEMES } from "../lib/instrument/mod.ts";
+import { security } from "../lib/security.ts";
+import { API_BASE, nativeApi } from "./api.ts";
+import { originals } from "./compat.ts";
+
+export interface Site {
+  /** Folder that holds `_fresh/` and `static/`. */
+  readonly root: string;
+  /** The pages and islands, as `fresh.gen.ts` lists them. */
+  readonly manifest: Manifest;
+  /** Bundles on the fly and reloads pages as files change. */
+  readonly dev: boolean;
+  /** This machine's name on the network, which pages may be asked under. */
+  readonly machineName?: string;
+}
+
+/**
+ * The whole HTTP face of one instrument on one listener: checks first, then the native API, the paths of
+ * the systems Holdfast replaces, and last the pages.
+ * @throws {NotBuilt} when the pages have not been built.
+ */
+export async function buildApp(
+  instrument: Instrument,
+  site: Site,
+): Promise<OpenAPIHono<HoldfastEnv>> {
+  const { config, auth, clock, log } = instrument;
+  const app = new OpenAPIHono<HoldfastEnv>();
+  app.onError(problemHandler(log));
+  app.use("*", ...security({ config, auth, clock, machineName: site.machineName }));
+  app.route(API_BASE, nativeApi(instrument));
+  app.route("/", originals(instrument));
+  app.all("/api/*", problemNotFound);
+
+  const pages = await pagesOf(site, (error, request) => {
+    log.error("a page failed", { path: new URL(request.url).pathname, error });
+  });
+  app.all("*", (c) =>
+    pages(c.req.raw, {
+      instrument,
+      principal: c.get("principal"),
+      theme: themeOf(c.req.header("cookie")),
+    }));
+  return app;
+}
+
+type PagesHandler = (request: Request, state: State) => Promise<Response>;
+
+async function pagesOf(
+  { root, manifest, dev }: Site,
+  onError: (error: unknown, request: Request) => void,
+): Promise<PagesHandler> {
+  const build = dev ? await openDevBuild({ root, manifest }) : await openBuild({ root, manifest });
+  const app = new App<State>({ mode: dev ? "development" : "production" });
+  // What the outer router knows of a request reaches the pages as their state.
+  const states = new WeakMap<Request, State>();
+  app.use((ctx) => {
+    Object.assign(ctx.state, states.get(ctx.req));
+    return ctx.next();
+  });
+  app.use(staticFiles());
+  app.fsRoutes();
+  attachBuild(app, build, onError);
+  const handle = app.handler();
+  return (request, state) => {
+    states.set(request, state);
+    return handle(request);
+  };
+}
+
+function themeOf(cookie: string | undefined): State["theme"] {
+  const asked = /(?:^|;\s*)theme=([a-z]+)/.exec(cookie ?? "")?.[1];
+  return THEMES.find((theme) => theme === asked) ?? "system";
+}
