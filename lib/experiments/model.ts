@@ -78,6 +78,8 @@ export const END_CODES = [
   "wall",
   "runner",
   "restart",
+  /** Cut off between its record and its first line: it is run again. */
+  "unstarted",
   "cancel",
   "stop",
 ] as const;

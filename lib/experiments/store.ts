@@ -289,7 +289,8 @@ export class ExperimentStore {
               [orderKey, after],
               [waitingKey(place.rank, id), null],
             ],
-            remove: [waitingKey(before.rank, id)],
+            // Put back where it stood, its rank can be the one it had.
+            remove: place.rank === before.rank ? [] : [waitingKey(before.rank, id)],
             events: [eventOf(experiment, before.state, actor, text)],
           });
         },

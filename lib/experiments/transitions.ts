@@ -142,8 +142,8 @@ function end(experiment: Experiment, ending: Ending): Experiment {
 function close(experiment: Experiment, atMs: number): Experiment {
   const ending = experiment.ending ??
     { state: "interrupted" as const, code: "restart" as const, text: "its end is unknown", atMs };
-  const again = ending.state === "interrupted" && experiment.onInterrupt !== "fail" &&
-    experiment.attempt < ATTEMPTS_MAX;
+  const again = ending.state === "interrupted" && experiment.attempt < ATTEMPTS_MAX &&
+    (experiment.onInterrupt !== "fail" || ending.code === "unstarted");
   if (!again) return finish(experiment, ending);
   return { ...experiment, state: "queued", ending: null, process: null, phase: null };
 }
@@ -186,8 +186,9 @@ function outcomeOf(exit: RunExit): [TerminalState, EndCode | null] {
       return ["failed", exit.reason];
     // Nobody here asked for it, so the machine went down, or somebody killed the supervisor by hand.
     case "stopped":
-    case "unstarted":
       return ["interrupted", "restart"];
+    case "unstarted":
+      return ["interrupted", "unstarted"];
   }
 }
 

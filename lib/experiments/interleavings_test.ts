@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ManualClock } from "../clock.ts";
+import { newId } from "../ids.ts";
+import { Kv } from "../kv.ts";
+import { activeKey, orderKey, runKey, RunLease, waitingPrefix } from "./keys.ts";
+import {
+  type Experiment,
+  holdsRun,
+  isTerminal,
+  isWaiting,
+  Limits,
+  type OnInterrupt,
+  type RunExit,
+} from "./model.ts";
+import { ExperimentStore } from "./store.ts";
+import type { Change } from "./transitions.ts";
+
+/**
+ * Any order of what people, scripts and power cuts can do, against a model simple enough to be seen to
+ * be right: a list of what waits, one place for what runs, a bag of what ended.
+ */
+type Act =
+  | { do: "submit"; owner: number; onInterrupt: OnInterrupt }
+  | { do: "change"; at: number; change: Change }
+  | { do: "move"; at: number; position: number }
+  | { do: "crash" };
+
+const exit = (reason: RunExit["reason"], exitCode: number | null): RunExit => ({
+  v: 1,
+  attempt: 1,
+  reason,
+  exitCode,
+  signal: null,
+  text: "it ended",
+  startedAtMs: 1,
+  endedAtMs: 2,
+});
+
+const change: fc.Arbitrary<Change> = fc.constantFrom<Change>(
+  { kind: "start" },
+  { kind: "start" },
+  { kind: "started", process: { pid: 7, startTicks: 8 } },
+  { kind: "give-up", text: "held" },
+  { kind: "pause" },
+  { kind: "resume" },
+  { kind: "cancel", text: "enough" },
+  { kind: "stop", text: "STOP was pressed" },
+  { kind: "fail", text: "no interpreter" },
+  { kind: "exited", exit: exit("exit", 0) },
+  { kind: "exited", exit: exit("exit", 1) },
+  { kind: "exited", exit: exit("wall", null) },
+  { kind: "exited", exit: exit("unstarted", null) },
+  { kind: "exited", exit: null },
+  { kind: "ended" },
+  { kind: "ended" },
+);
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("submit" as const),
+      owner: fc.integer({ min: 0, max: 2 }),
+      onInterrupt: fc.constantFrom<OnInterrupt>("fail", "requeue", "resume"),
+    }),
+  },
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant("change" as const), at: fc.nat({ max: 9 }), change }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("move" as const),
+      at: fc.nat({ max: 9 }),
+      position: fc.integer({ min: -1, max: 8 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const) }) },
+);
+
+const ACTIVE_LIMIT = 3;
+
+class Model {
+  waiting: string[] = [];
+  running: string | null = null;
+  ended = new Map<string, string>();
+  owners = new Map<string, string>();
+
+  active(owner: string): number {
+    return [...this.owners].filter(([id, one]) => one === owner && !this.ended.has(id)).length;
+  }
+  /** The new state as the store says it; where it must stand follows. */
+  moved(after: Experiment): void {
+    const { id, state } = after;
+    assert.equal(this.ended.has(id), false, "an ended experiment changed");
+    const waited = this.waiting.includes(id);
+    if (isWaiting(state) && !waited) this.waiting.unshift(id);
+    if (!isWaiting(state)) this.waiting = this.waiting.filter((one) => one !== id);
+    if (holdsRun(state)) {
+      assert.ok(this.running === null || this.running === id, "two have the instrument");
+      this.running = id;
+    } else if (this.running === id) this.running = null;
+    if (isTerminal(state)) this.ended.set(id, state);
+  }
+}
+
+async function play(acts: readonly Act[]): Promise<void> {
+  const clock = new ManualClock();
+  const kv = await Kv.open(":memory:", clock);
+  try {
+    let store = await ExperimentStore.open(kv, clock);
+    const model = new Model();
+    const ids: string[] = [];
+    for (const one of acts) {
+      const id = "at" in one ? ids[one.at % Math.max(1, ids.length)] : undefined;
+      switch (one.do) {
+        case "submit": {
+          const owner = `user:${one.owner}`;
+          const full = model.active(owner) >= ACTIVE_LIMIT;
+          const added = await store.add(
+            {
+              id: newId(clock),
+              title: "",
+              owner,
+              kind: "python",
+              scriptSha256: "00",
+              devices: [],
+              limits: Limits.parse({}),
+              endState: {},
+              onInterrupt: one.onInterrupt,
+              idempotencyKey: null,
+            },
+            { active: ACTIVE_LIMIT, waiting: 100 },
+            owner,
+          );
+          assert.equal(added.ok, !full);
+          if (!added.ok) break;
+          ids.push(added.value.experiment.id);
+          model.owners.set(added.value.experiment.id, owner);
+          model.waiting.push(added.value.experiment.id);
+          break;
+        }
+        case "change": {
+          if (id === undefined) break;
+          const changed = await store.change(id, one.change, "system");
+          if (changed.ok) model.moved(changed.value);
+          else if (one.change.kind === "start" && model.running === null) {
+            assert.notEqual(changed.refusal.kind, "run-held");
+          }
+          break;
+        }
+        case "move": {
+          if (id === undefined) break;
+          const moved = await store.move(id, one.position, "system");
+          assert.equal(moved.ok, model.waiting.includes(id));
+          if (!moved.ok) break;
+          model.waiting = model.waiting.filter((other) => other !== id);
+          const index = Math.max(0, Math.min(model.waiting.length, one.position - 1));
+          model.waiting.splice(index, 0, id);
+          break;
+        }
+        case "crash":
+          store = await ExperimentStore.open(kv, clock);
+      }
+      await agree(kv, store, model);
+    }
+    await endAll(store, model);
+    await agree(kv, store, model);
+    assert.equal(await kv.get(runKey), null, "the run lease is free");
+    for (const ended of ids) {
+      const state = (await store.get(ended))!.state;
+      assert.ok(isTerminal(state));
+      assert.equal(state, model.ended.get(ended));
+    }
+  } finally {
+    kv.close();
+  }
+}
+
+/** What a runtime does with whatever is left: runs are lost, the rest is cancelled. */
+async function endAll(store: ExperimentStore, model: Model): Promise<void> {
+  for (let running = store.running(); running !== null; running = store.running()) {
+    for (
+      const last of [
+        { kind: "cancel", text: "enough" },
+        { kind: "exited", exit: null },
+        { kind: "ended" },
+      ] as const
+    ) {
+      const changed = await store.change(running.id, last, "system");
+      if (changed.ok) model.moved(changed.value);
+    }
+  }
+  for (const { id } of store.waiting()) {
+    const cancelled = await store.change(id, { kind: "cancel", text: "enough" }, "system");
+    assert.ok(cancelled.ok);
+    model.moved(cancelled.value);
+  }
+}
+
+async function agree(kv: Kv, store: ExperimentStore, model: Model): Promise<void> {
+  assert.deepEqual(store.waiting().map((one) => one.id), model.waiting);
+  model.waiting.forEach((id, index) => assert.equal(store.position(id), index + 1));
+  assert.equal(store.running()?.id ?? null, model.running);
+  const lease = await kv.get(runKey);
+  assert.equal(lease === null ? null : RunLease.parse(lease).id, model.running);
+  const stored: string[] = [];
+  for await (const { key } of kv.list({ prefix: waitingPrefix })) stored.push(String(key.at(-1)));
+  assert.deepEqual(stored, model.waiting);
+  const order = await kv.get(orderKey) as { waiting: number } | null;
+  assert.equal(order?.waiting ?? 0, model.waiting.length);
+  for (const owner of new Set(model.owners.values())) {
+    const count = await kv.get(activeKey(owner)) as { count: number } | null;
+    assert.equal(count?.count ?? 0, model.active(owner));
+  }
+}
+
+const long = Deno.env.get("HOLDFAST_LONG") === "1";
+const runs = long ? 10_000 : 150;
+
+Deno.test(`in ${runs} interleavings of people, scripts and power cuts each experiment ends exactly once and the instrument is free`, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 40 }), play),
+    { numRuns: runs },
+  );
+});
