@@ -36,7 +36,7 @@ export function authApi(auth: Auth): OpenAPIHono<HoldfastEnv> {
     }
     const { refusal } = done;
     if (isForm) {
-      return c.redirect(`/login?problem=${refusal.kind}&next=${encodeURIComponent(next)}`, 303);
+      return c.redirect(`/login?failed=${refusal.kind}&next=${encodeURIComponent(next)}`, 303);
     }
     switch (refusal.kind) {
       case "wrong":
