@@ -74,6 +74,151 @@ Deno.test("a sample is seen at once, in memory, in the inbox and when settled", 
     assert.deepEqual(see(), expected);
   }));
 
+Deno.test("the same sample delivered again counts once, even after a restart", () =>
+  withStore((b) => {
+    const twice = [reading(START, 1), reading(START + 1000, 2)];
+    b.telemetry.record([...twice, twice[1]!]);
+    b.reopen();
+    b.telemetry.record(twice);
+    b.telemetry.settle();
+    const [bucket] = buckets(b.telemetry, START, START + 2000, 1);
+    assert.deepEqual(bucket, { atMs: START, min: 1, max: 2, mean: 1.5, last: 2, count: 2 });
+  }));
+
+Deno.test("when the clock is set back an hour and forward again, both passes are kept in order", () =>
+  withStore(async ({ telemetry, clock, path }) => {
+    const sample = (value: number) => telemetry.record([reading(clock.nowMs(), value)]);
+    const minutes = async (n: number, value: number) => {
+      for (let i = 0; i < n; i++) {
+        sample(value);
+        await clock.advance(MINUTE);
+      }
+    };
+    await minutes(90, 1);
+    clock.stepWall(-HOUR);
+    await minutes(10, 2);
+    clock.stepWall(HOUR);
+    await minutes(5, 3);
+    telemetry.settle();
+    const all = buckets(telemetry, START, START + 105 * MINUTE, 105);
+    assert.equal(all.reduce((sum, { count }) => sum + count, 0), 105);
+    assert.deepEqual(
+      [29, 30, 39, 40, 90, 100].map((i) => [all[i]!.min, all[i]!.max, all[i]!.last, all[i]!.count]),
+      [[1, 1, 1, 1], [1, 2, 2, 2], [1, 2, 2, 2], [1, 1, 1, 1], [null, null, null, 0], [3, 3, 3, 1]],
+    );
+    using db = new DatabaseSync(path);
+    const stamps = db.prepare("SELECT at_ms, value FROM raw WHERE at_ms = ? ORDER BY n")
+      .all(START + 35 * MINUTE).map(({ value }) => value);
+    assert.deepEqual(stamps, [1, 2], "of two with one stamp, the order of arrival");
+  }));
+
+Deno.test("booleans are stored as 0 and 1, words and numbers that are none are not", () =>
+  withStore(({ telemetry }) => {
+    const other = (channel: string, value: Reading["value"], atMs = START) =>
+      reading(atMs, value, { deviceId: "relay", channel, unit: "", quality: "good" });
+    telemetry.record([
+      other("closed", true),
+      other("closed", false, START + 1),
+      other("direction", "heat"),
+      other("volts", 1),
+      other("volts", NaN, START + 1),
+      other("volts", Infinity, START + 2),
+    ]);
+    telemetry.settle();
+    assert.deepEqual(
+      telemetry.channels().map(({ channel, type }) => [channel, type]),
+      [["closed", "boolean"], ["volts", "number"]],
+    );
+    const [closed, volts] = telemetry.series({
+      channels: [{ deviceId: "relay", channel: "closed" }, { deviceId: "relay", channel: "volts" }],
+      fromMs: START,
+      toMs: START + 10,
+      buckets: 1,
+    });
+    const rest = { atMs: START, min: 0, max: 1, mean: 0.5, last: 0, count: 2 };
+    assert.deepEqual(closed!.buckets, [rest]);
+    assert.deepEqual(volts!.buckets, [{ ...rest, min: 1, mean: 1, last: 1, count: 1, bad: 2 }]);
+  }));
+
+Deno.test("a stale or bad reading is a gap, a suspect one is a number that is counted apart", () =>
+  withStore(({ telemetry }) => {
+    telemetry.record([
+      reading(START, 20),
+      reading(START + 1000, 99, { quality: "suspect" }),
+      reading(START + 2000, null),
+      reading(START + 3000, null, { quality: "stale" }),
+    ]);
+    for (const settle of [false, true]) {
+      if (settle) telemetry.settle();
+      const found = buckets(telemetry, START, START + 4000, 4);
+      assert.deepEqual(found.map(({ mean, count, suspect, bad }) => [mean, count, suspect, bad]), [
+        [20, 1, undefined, undefined],
+        [99, 1, 1, undefined],
+        [null, 0, undefined, 1],
+        [null, 0, undefined, 1],
+      ]);
+    }
+  }));
+
+Deno.test("a channel whose unit changes goes on as a second one, never mixed into the first", () =>
+  withStore((b) => {
+    b.telemetry.record([reading(START, 25)]);
+    b.telemetry.record([reading(START + 1000, 298, { unit: "K" })]);
+    b.reopen();
+    assert.deepEqual(b.telemetry.channels().map(({ unit }) => unit), ["K", "°C"]);
+    const [series] = b.telemetry.series({
+      channels: [TEMPERATURE],
+      fromMs: START,
+      toMs: START + 2000,
+      buckets: 1,
+    });
+    assert.deepEqual([series!.unit, series!.buckets[0]!.max, series!.buckets[0]!.count], [
+      "K",
+      298,
+      1,
+    ]);
+  }));
+
+Deno.test("a series says how often its channel is sampled, also after a restart", () =>
+  withStore((b) => {
+    b.telemetry.record(Array.from({ length: 20 }, (_, i) => reading(START + i * 5000, i)));
+    const period = () =>
+      b.telemetry.series({
+        channels: [TEMPERATURE],
+        fromMs: START,
+        toMs: START + 1,
+        buckets: 1,
+      })[0]!
+        .periodMs;
+    assert.equal(period(), 5000);
+    b.reopen();
+    assert.equal(period(), 5000);
+  }));
+
+Deno.test("a channel nobody has recorded has empty buckets", () =>
+  withStore(({ telemetry }) => {
+    const [series] = telemetry.series({
+      channels: [{ deviceId: "nobody", channel: "x" }],
+      fromMs: START,
+      toMs: START + 1000,
+      buckets: 2,
+    });
+    assert.equal(series!.unit, "");
+    assert.deepEqual(series!.buckets.map(({ count, mean }) => [count, mean]), [[0, null], [
+      0,
+      null,
+    ]]);
+  }));
+
+Deno.test("an empty range and a senseless number of buckets are refused", () =>
+  withStore(({ telemetry }) => {
+    assert.throws(() => buckets(telemetry, START, START, 5), RangeError);
+    for (const n of [0, -1, 1.5, 5001, NaN]) {
+      assert.throws(() => buckets(telemetry, START, START + 1000, n), RangeError);
+    }
+    assert.equal(buckets(telemetry, START, START + 5000, 5000).length, 5000);
+  }));
+
 Deno.test("buckets, roll-ups and raw rows agree with brute force, whatever the order, restarts and clock", async () => {
   const sample = fc.record({
     // Two hours and a bit, so that minutes and hours are crossed; coarse, so that stamps collide.
