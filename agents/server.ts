@@ -306,7 +306,8 @@ export class AgentServer {
       return this.#fail(id, error.rpcCode, error.message, error.code, error.data);
     }
     const { code, text } = faultOf(error);
-    this.#fail(id, code === "invalid_args" ? -32602 : -32000, text, code);
+    const { errors } = error as { errors?: unknown };
+    this.#fail(id, code === "invalid_args" ? -32602 : -32000, text, code, { errors });
   }
 
   #fail(id: number, rpcCode: number, message: string, code: string, data = {}): void {

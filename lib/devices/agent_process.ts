@@ -274,6 +274,13 @@ export function resultOf(answer: Result<unknown, AgentError>): unknown {
   throw answer.refusal;
 }
 
+/** What the agent found wrong with the arguments, part by part where it says so. */
+export function argErrors(error: AgentError): { path: string; message: string }[] {
+  const { errors } = error.data;
+  if (!Array.isArray(errors)) return [{ path: "", message: error.message }];
+  return errors.map(({ path, message }) => ({ path: String(path), message: String(message) }));
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { accept, refuse, type Result } from "../result.ts";
-import { AgentError } from "./agent_process.ts";
+import { AgentError, argErrors } from "./agent_process.ts";
 import type { CommandRefusal, DeviceState, Holder, Reading } from "./model.ts";
 import type { DeviceEntry, Registry } from "./registry.ts";
 import type { States } from "./states.ts";
@@ -142,6 +142,12 @@ export class Commands {
       ? this.deps.gate.check(deviceId, ask.actor)
       : accept(this.deps.gate.fences()[deviceId] ?? 0);
     if (!gate.ok) return gate;
+    if (gated && ask.actor.startsWith("experiment:")) {
+      const holder = this.deps.gate.holder(deviceId);
+      if (holder?.actor !== ask.actor) {
+        return refuse({ kind: "not-held", deviceId, actor: ask.actor });
+      }
+    }
     if (this.deps.closing()) {
       return refuse({ kind: "offline", deviceId, text: "The runtime is ending" });
     }
@@ -276,12 +282,6 @@ function cancelled(deviceId: string, text: string): CommandRefusal {
 function otherCommand(deviceId: string): CommandRefusal {
   const message = "This key was used for another command";
   return { kind: "invalid-args", deviceId, errors: [{ path: "Idempotency-Key", message }] };
-}
-
-function argErrors(error: AgentError): { path: string; message: string }[] {
-  const { errors } = error.data;
-  if (!Array.isArray(errors)) return [{ path: "", message: error.message }];
-  return errors.map(({ path, message }) => ({ path: String(path), message: String(message) }));
 }
 
 /** `set: duty 30, direction heat`. */

@@ -3,10 +3,11 @@ import type { EventDraft } from "../events.ts";
 import type { Kv } from "../kv.ts";
 import type { Log } from "../log.ts";
 import { accept, refuse, type Result } from "../result.ts";
-import { AgentError, resultOf } from "./agent_process.ts";
+import { AgentError, argErrors, resultOf } from "./agent_process.ts";
 import type { AgentSpec, Spawn } from "./child.ts";
 import { type CommandAsk, type CommandGate, Commands } from "./commands.ts";
 import { guardBroken } from "./guards.ts";
+import { describeRefusal } from "./problems.ts";
 import type {
   AgentStatus,
   Capability,
@@ -60,7 +61,7 @@ export type SimulatorRefusal =
   | { kind: "no-simulator"; method: string }
   | { kind: "device-unknown"; deviceId: string }
   | { kind: "offline"; agent: string; text: string }
-  | { kind: "invalid"; text: string };
+  | { kind: "invalid"; errors: { path: string; message: string }[] };
 
 /** Commands that may wait for one device. */
 const QUEUE_MAX = 32;
@@ -84,6 +85,7 @@ export class Devices {
   #stopping: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
   #stateListeners = new Set<(view: DeviceView) => void>();
+  #stopListeners = new Set<(stopped: Stopped | null) => void>();
   #readingListeners = new Set<(readings: Reading[]) => void>();
   #renewedMs = new Map<string, number>();
   #cancelSweep: () => void = () => {};
@@ -189,6 +191,7 @@ export class Devices {
    */
   async stop(actor: string, reason: string): Promise<StopReport> {
     const startMs = this.#clock.monotonicMs();
+    const first = this.#stopped === null;
     const stopped = this.#stopped ?? { sinceMs: this.#clock.nowMs(), actor, reason };
     this.#stopped = stopped;
     const agents = [...this.#agents.values()];
@@ -205,6 +208,7 @@ export class Devices {
       },
     );
     this.#stopping = Promise.all([brought, recorded]);
+    if (first) this.#tellStop();
     const devices = (await brought).flat();
     const totalMs = this.#clock.monotonicMs() - startMs;
     this.#raise({
@@ -228,6 +232,7 @@ export class Devices {
     await this.store.clearStop(instrumentEvent("stop_cleared", actor, `stop cleared: ${reason}`));
     this.#stopped = null;
     this.#clear("stop");
+    this.#tellStop();
   }
 
   /** Who stopped the instrument, when and why, or `null` when it is not stopped. */
@@ -302,6 +307,12 @@ export class Devices {
     return () => this.#stateListeners.delete(listener);
   }
 
+  /** When the instrument is stopped, before its devices have arrived at safe, and when a stop is cleared. */
+  onStop(listener: (stopped: Stopped | null) => void): () => void {
+    this.#stopListeners.add(listener);
+    return () => this.#stopListeners.delete(listener);
+  }
+
   /**
    * Asks every simulator that answers `method` (`fault`, `faults`, `clear-faults`, `time-scale`), or the one
    * that has `deviceId`; resolves with their answers.
@@ -330,7 +341,7 @@ export class Devices {
         if (!(error instanceof AgentError)) throw error;
         return refuse(
           error.kind === "refused"
-            ? { kind: "invalid", text: error.message }
+            ? { kind: "invalid", errors: argErrors(error) }
             : { kind: "offline", agent: agent.spec.name, text: error.message },
         );
       }
@@ -572,6 +583,10 @@ export class Devices {
     for (const listener of this.#stateListeners) this.#call(() => listener(view));
   }
 
+  #tellStop(): void {
+    for (const listener of this.#stopListeners) this.#call(() => listener(this.#stopped));
+  }
+
   #raiseOffline({ capability: { deviceId, label } }: DeviceEntry, text: string): void {
     this.#raise({
       id: `offline:${deviceId}`,
@@ -618,36 +633,4 @@ function unknownState(deviceId: string, atMs: number): DeviceState {
     atMs,
     lastError: null,
   };
-}
-
-/** One sentence for people and logs. */
-export function describeRefusal(refusal: CommandRefusal): string {
-  switch (refusal.kind) {
-    case "device-unknown":
-      return `There is no device "${refusal.deviceId}"`;
-    case "operation-unknown": {
-      const known = refusal.known.map((op) => `"${op}"`).join(", ") || "none";
-      return `"${refusal.deviceId}" has no operation "${refusal.op}"; it has ${known}`;
-    }
-    case "invalid-args": {
-      const found = refusal.errors.map(({ path, message }) =>
-        path === "" ? message : `"${path}": ${message}`
-      );
-      return `"${refusal.deviceId}": ${found.join("; ")}`;
-    }
-    case "held":
-      return `"${refusal.deviceId}" is held by ${refusal.holder.label}`;
-    case "stale-fence":
-      return `"${refusal.deviceId}": fence ${refusal.given} is older than ${refusal.latest}`;
-    case "stopped":
-      return `The instrument is stopped: ${refusal.reason}`;
-    case "busy":
-      return `${refusal.waiting} commands wait for "${refusal.deviceId}" already`;
-    case "offline":
-      return `"${refusal.deviceId}" does not answer: ${refusal.text}`;
-    case "timeout":
-      return `"${refusal.deviceId}" did not answer within ${refusal.afterMs} ms`;
-    case "fault":
-      return `"${refusal.deviceId}": ${refusal.text}`;
-  }
 }
