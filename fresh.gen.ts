@@ -11,10 +11,12 @@ import * as route8 from "./routes/experiments/index.tsx";
 import * as route9 from "./routes/experiments/new.tsx";
 import * as route10 from "./routes/index.tsx";
 import * as route11 from "./routes/login.tsx";
-import * as route12 from "./routes/settings/index.tsx";
-import * as route13 from "./routes/settings/theme.tsx";
-import * as route14 from "./routes/settings/tokens.tsx";
-import * as route15 from "./routes/settings/users.tsx";
+import * as route12 from "./routes/problems/[kind].tsx";
+import * as route13 from "./routes/problems/index.tsx";
+import * as route14 from "./routes/settings/index.tsx";
+import * as route15 from "./routes/settings/theme.tsx";
+import * as route16 from "./routes/settings/tokens.tsx";
+import * as route17 from "./routes/settings/users.tsx";
 import * as island0 from "./islands/AlarmBar.tsx";
 import * as island1 from "./islands/CommandForm.tsx";
 import * as island2 from "./islands/DeviceRows.tsx";
@@ -46,10 +48,12 @@ export const manifest = {
     "experiments/new.tsx": route9,
     "index.tsx": route10,
     "login.tsx": route11,
-    "settings/index.tsx": route12,
-    "settings/theme.tsx": route13,
-    "settings/tokens.tsx": route14,
-    "settings/users.tsx": route15,
+    "problems/[kind].tsx": route12,
+    "problems/index.tsx": route13,
+    "settings/index.tsx": route14,
+    "settings/theme.tsx": route15,
+    "settings/tokens.tsx": route16,
+    "settings/users.tsx": route17,
   },
   islands: {
     "islands/AlarmBar.tsx": island0,

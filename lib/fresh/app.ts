@@ -1,42 +1,18 @@
-import { Context, type FreshConfig, type Shell } from "./context.ts";
+import { asRoute, below, type Command, segmentsOf } from "./commands.ts";
+import { compile, type Tree } from "./compile.ts";
+import { Context, type FreshConfig } from "./context.ts";
 import { HttpError, statusOf } from "./error.ts";
-import { fsCommands } from "./fs_routes.ts";
 import {
   type LayoutConfig,
   type Method,
   METHODS,
-  methodsOf,
   type Middleware,
   type Route,
   type RouteComponent,
   type RouteConfig,
 } from "./handlers.ts";
 import type { Build } from "./manifest.ts";
-import { PathRouter } from "./router.ts";
-import {
-  frozen,
-  newScope,
-  renderRoute,
-  runMiddlewares,
-  runScopes,
-  type Scope,
-  scopeAt,
-} from "./scopes.ts";
-
-/** What an app was told, in order; scopes are lists of path segments, `[]` the root. */
-export type Command<State> =
-  | { do: "use"; scope: readonly string[]; middlewares: readonly Middleware<State>[] }
-  | {
-    do: "layout";
-    scope: readonly string[];
-    component: RouteComponent<State>;
-    config: LayoutConfig;
-  }
-  | { do: "error"; scope: readonly string[]; route: Route<State> }
-  | { do: "app"; component: RouteComponent<State> }
-  | { do: "not-found"; route: Route<State> }
-  | { do: "route"; scope: readonly string[]; pattern: string; route: Route<State> }
-  | { do: "fs"; prefix: string };
+import { renderRoute, runMiddlewares, runScopes } from "./scopes.ts";
 
 /** How a built application is attached; see `server.ts`. */
 export interface Attachment {
@@ -50,11 +26,6 @@ const ATTACHED = new WeakMap<object, Attachment>();
 /** Gives an app what was built for it. Not part of Fresh's API: `server.ts` calls it. */
 export function attach<State>(app: App<State>, attachment: Attachment): void {
   ATTACHED.set(app, attachment);
-}
-
-// What stands at one path: one route a method, each in the scope it was added to.
-interface Endpoint<State> {
-  readonly methods: Map<Method, { route: Route<State>; scopes: readonly Scope<State>[] }>;
 }
 
 /** Passes requests through middleware to routes. */
@@ -159,99 +130,65 @@ export class App<State> {
   /** The function to give to a server; `info` reaches pages as `ctx.info`. */
   handler(): (request: Request, info?: Deno.ServeHandlerInfo) => Promise<Response> {
     const { build, onError } = ATTACHED.get(this) ?? NOT_BUILT;
-    const root = newScope<State>();
-    const router = new PathRouter<Endpoint<State>>();
-    const endpoints = new Map<string, Endpoint<State>>();
-    const commands = this.#commands.flatMap((command) =>
-      command.do === "fs"
-        ? fsCommands<State>(build.routes).map((inner) => below(command.prefix, inner))
-        : [command]
-    );
-    for (const command of commands) {
-      switch (command.do) {
-        case "use":
-          scopeAt(root, command.scope).at(-1)!.middlewares.push(...command.middlewares);
-          break;
-        case "layout": {
-          const scope = scopeAt(root, command.scope).at(-1)!;
-          scope.layout = { component: command.component, config: command.config };
-          break;
-        }
-        case "error":
-          scopeAt(root, command.scope).at(-1)!.error = command.route;
-          break;
-        case "app":
-          root.app = command.component;
-          break;
-        case "not-found":
-          root.shared.notFound = command.route;
-          break;
-        case "route": {
-          let endpoint = endpoints.get(command.pattern);
-          if (endpoint === undefined) {
-            endpoint = { methods: new Map() };
-            endpoints.set(command.pattern, endpoint);
-            router.add(command.pattern, endpoint);
-          }
-          const placed = { route: command.route, scopes: frozen(scopeAt(root, command.scope)) };
-          for (const method of methodsOf(command.route)) {
-            // A HEAD made from GET gives way to one that was written.
-            const written = method !== "HEAD" || hasHead(command.route);
-            if (written || !endpoint.methods.has(method)) endpoint.methods.set(method, placed);
-          }
-          break;
-        }
-        case "fs":
-          throw new TypeError("File routes hold no further file routes");
-      }
-    }
-
-    const config = { root: build.root, basePath: "", mode: build.mode };
-    const emptyShell: Shell<State> = { app: null, layouts: [] };
+    const tree = compile<State>(this.#commands, build);
     return async (request, info = NO_CONNECTION) => {
-      const url = new URL(request.url);
-      url.pathname = url.pathname.replaceAll(/\/{2,}/g, "/");
-      let failure: unknown = null;
-      let found: ReturnType<typeof router.match> = null;
-      try {
-        found = router.match(url.pathname);
-      } catch (error) {
-        failure = error;
-      }
-      const endpoint = found?.item;
-      const placed = endpoint?.methods.get(request.method as Method);
-      const ctx = new Context<State>(
-        request,
-        url,
-        info,
-        found?.pattern ?? null,
-        found?.params ?? {},
-        config,
-        { shell: emptyShell, build, onError: (error, { req }) => onError(error, req) },
-      );
-      const allow = endpoint === undefined ? null : [...endpoint.methods.keys()].join(", ");
-      let response: Response;
-      try {
-        response = placed !== undefined
-          ? await runScopes(ctx, placed.scopes, () => renderRoute(ctx, placed.route))
-          : await runScopes(ctx, [root], () => {
-            if (failure !== null) throw failure;
-            if (allow === null) throw new HttpError(404, "There is nothing at this address");
-            if (request.method === "OPTIONS") {
-              return Promise.resolve(new Response(null, { status: 204, headers: { allow } }));
-            }
-            throw new HttpError(405, `This address does not take ${request.method}`);
-          });
-      } catch (error) {
-        response = plainError(error, request, onError);
-      }
-      if (response.status === 405 && allow !== null && !response.headers.has("allow")) {
-        response = withHeader(response, "allow", allow);
-      }
+      const response = await answer(tree, { build, onError }, request, info);
       if (request.method !== "HEAD" || response.body === null) return response;
       await response.body.cancel();
       return new Response(null, response);
     };
+  }
+}
+
+async function answer<State>(
+  { root, router }: Tree<State>,
+  { build, onError }: Attachment,
+  request: Request,
+  info: Deno.ServeHandlerInfo,
+): Promise<Response> {
+  const url = new URL(request.url);
+  url.pathname = url.pathname.replaceAll(/\/{2,}/g, "/");
+  let failure: unknown = null;
+  let found: ReturnType<typeof router.match> = null;
+  try {
+    found = router.match(url.pathname);
+  } catch (error) {
+    failure = error;
+  }
+  const endpoint = found?.item;
+  const placed = endpoint?.methods.get(request.method as Method);
+  const allow = endpoint === undefined ? null : [...endpoint.methods.keys()].join(", ");
+  const ctx = new Context<State>(
+    request,
+    url,
+    info,
+    found?.pattern ?? null,
+    found?.params ?? {},
+    { root: build.root, basePath: "", mode: build.mode },
+    {
+      shell: { app: null, layouts: [] },
+      build,
+      onError: (error, { req }) => onError(error, req),
+    },
+  );
+  const nothingThere = () => {
+    if (failure !== null) throw failure;
+    if (allow === null) throw new HttpError(404, "There is nothing at this address");
+    if (request.method !== "OPTIONS") {
+      throw new HttpError(405, `This address does not take ${request.method}`);
+    }
+    return Promise.resolve(new Response(null, { status: 204, headers: { allow } }));
+  };
+  try {
+    const response = placed === undefined
+      ? await runScopes(ctx, [root], nothingThere)
+      : await runScopes(ctx, placed.scopes, () => renderRoute(ctx, placed.route));
+    const isBare = response.status === 405 && !response.headers.has("allow");
+    return isBare && allow !== null ? withHeader(response, "allow", allow) : response;
+  } catch (error) {
+    const response = plainError(error, request, onError);
+    if (response.status === 405 && allow !== null) response.headers.set("allow", allow);
+    return response;
   }
 }
 
@@ -275,27 +212,6 @@ const NO_CONNECTION: Deno.ServeHandlerInfo = {
   remoteAddr: { transport: "tcp", hostname: "localhost", port: 0 },
   completed: Promise.resolve(),
 };
-
-function hasHead<State>({ handler }: Route<State>): boolean {
-  return typeof handler === "function" || handler?.HEAD !== undefined;
-}
-
-function asRoute<State>(answer: Route<State> | Middleware<State>): Route<State> {
-  return typeof answer === "function" ? { handler: answer } : answer;
-}
-
-function segmentsOf(path: string): string[] {
-  return path.split("/").filter((part) => part !== "" && part !== "*");
-}
-
-function below<State>(prefix: string, command: Command<State>): Command<State> {
-  if (prefix === "" || command.do === "app" || command.do === "not-found") return command;
-  if (command.do === "fs") return { ...command, prefix: prefix + command.prefix };
-  const scope = [...segmentsOf(prefix), ...command.scope];
-  if (command.do !== "route") return { ...command, scope };
-  const pattern = command.pattern === "/" ? prefix : prefix + command.pattern;
-  return { ...command, scope, pattern };
-}
 
 function plainError(
   error: unknown,

@@ -1,4 +1,4 @@
-import type { Command } from "./app.ts";
+import type { Command } from "./commands.ts";
 import type { LayoutConfig, Middleware, Route, RouteComponent, RouteConfig } from "./handlers.ts";
 import { byPrecedence, type RouteFile, routeFile } from "./route_files.ts";
 
