@@ -40,7 +40,7 @@ const Ready = z.object({
 const liveRoute = createRoute({
   method: "get",
   path: "/healthz",
-  tags: ["Health"],
+  tags: ["health"],
   summary: "Whether the process is up",
   security: [],
   responses: { 200: jsonReply("It is", Live) },
@@ -49,7 +49,7 @@ const liveRoute = createRoute({
 const readyRoute = createRoute({
   method: "get",
   path: "/readyz",
-  tags: ["Health"],
+  tags: ["health"],
   summary: "Whether the instrument can be worked with",
   description: "Store, telemetry, disk and every agent. A stopped instrument is ready.",
   security: [],
@@ -59,7 +59,7 @@ const readyRoute = createRoute({
 const metricsRoute = createRoute({
   method: "get",
   path: "/metrics",
-  tags: ["Health"],
+  tags: ["health"],
   summary: "Counters and gauges in Prometheus' text form",
   responses: {
     200: {

@@ -53,7 +53,7 @@ const TokenAsk = z.strictObject({
   expiresAtMs: z.number().int().nullable().default(null),
 });
 
-const tags = ["Access"];
+const tags = ["access"];
 
 export const loginRoute = createRoute({
   method: "post",
