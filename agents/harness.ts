@@ -6,6 +6,8 @@ export type { AgentOptions, Extension } from "./server.ts";
 const EXIT_MS = 500;
 /** Of which bringing the devices to safe may take this much; the rest is for the last lines. */
 const SAFE_MS = 400;
+/** Exit code when a device may not have reached its safe state. */
+const UNSAFE = 1;
 /** Lines waiting for a slow reader; beyond it readings are dropped, never answers. */
 const LINES_MAX = 1000;
 
@@ -23,11 +25,16 @@ export async function runAgent(options: AgentOptions): Promise<never> {
     if (ending) return;
     ending = true;
     output.log("info", "ending", { reason });
-    setTimeout(() => exit(code === 0 ? 1 : code), EXIT_MS - 20);
-    const safe = server.close(reason);
-    await Promise.race([safe, new Promise((resolve) => setTimeout(resolve, SAFE_MS))]);
+    setTimeout(() => exit(UNSAFE), EXIT_MS - 20);
+    const outcomes = await Promise.race([
+      server.close(reason),
+      new Promise<null>((resolve) => setTimeout(() => resolve(null), SAFE_MS)),
+    ]);
+    const failed = outcomes?.filter(({ ok }) => !ok).map(({ deviceId }) => deviceId);
+    const safe = failed?.length === 0;
+    if (!safe) output.log("error", "ended away from safe", { failed: failed ?? "unknown" });
     await output.flush();
-    exit(code);
+    exit(safe || code !== 0 ? code : UNSAFE);
   };
   output.onBroken = () => void end("stdout closed", 0);
   Deno.addSignalListener("SIGTERM", () => void end("SIGTERM", 0));

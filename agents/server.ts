@@ -186,7 +186,7 @@ export class AgentServer {
     const devices = [...this.#devices.values()];
     const outcomes = await Promise.all(devices.map((device) => device.start()));
     // A pipe that closed meanwhile has already asked for the safe state.
-    if (this.#closed.signal.aborted) throw new AskError("closed", "The agent is ending");
+    if (this.#phase !== "starting") throw new AskError("closed", "The agent is ending");
     this.#phase = "started";
     for (const device of devices) {
       device.readForever().catch((error) => {
