@@ -167,7 +167,9 @@ function fieldTable<F extends FieldText>(
 <td>${ref === null ? type : markup`<a href="#${slug("schema", ref)}">${type}</a>`}${
       placeOf === undefined ? null : markup` <span class="docs-place">in ${placeOf(field)}</span>`
     }</td>
-<td>${prose(description)}${description !== "" && rule !== "" ? ". " : ""}${rule}</td></tr>
+<td>${prose(description)}${
+      description === "" || rule === "" ? "" : between(description)
+    }${rule}</td></tr>
 `;
   });
   return markup`<div class="docs-table" role="group" aria-label="${caption}" tabindex="0">
@@ -200,6 +202,11 @@ ${
 </article>`
     )
   }</section>`;
+}
+
+/** What joins a sentence, finished or not, and the rule after it. */
+function between(sentence: string): string {
+  return /[.:;!?]$/.test(sentence) ? " " : "; ";
 }
 
 /** Text with its `code` marked. */

@@ -1,0 +1,109 @@
+/**
+ * What `holdfast init` writes: every key, explained, with its default. Lines that start with `#` and a
+ * key are defaults; a test reads them with their `#` taken away.
+ */
+export const CONFIG_TEMPLATE =
+  `# Holdfast. Every key may be left out; the values shown are the defaults.
+# Check with "holdfast config"; every mistake is reported with its line.
+# Each key can be set by the environment too: HOLDFAST_SERVER_PORT, HOLDFAST_LOG_LEVEL;
+# short for the most used: HOLDFAST_HOST, HOLDFAST_PORT, HOLDFAST_DATA, HOLDFAST_NAME, LOG_LEVEL.
+
+[instrument]
+# What people call it; on every page.
+name = "Vessel A"
+# Colour of the stripe beside the name: tells two instruments apart at a glance.
+# stripe = "#e0a526"
+
+[server]
+# Listening beyond this machine ("0.0.0.0") needs [auth] enabled and an admin.
+# host = "127.0.0.1"
+# port = 8000
+# Further names this machine is reached by, without port.
+# allowed_hosts = []
+# Other sites whose pages may call the interface, such as "https://lab.example.org".
+# allowed_origins = []
+# Addresses of reverse proxies that are believed about who asks.
+# trusted_proxies = []
+# Largest upload, MiB.
+# body_limit_mb = 8
+
+[data]
+# The data folder; relative to this file.
+# dir = "./data"
+# Below this free space, MiB, nothing new is started.
+# disk_floor_mb = 500
+
+[simulation]
+# A simulated bioreactor. Without this key it runs where no agent is configured below.
+# enabled = true
+# seed = 1
+# Simulated seconds a second, 1 to 1000.
+# time_scale = 1
+# pumps = ["inflow", "outflow"]
+# relays = ["relay_1", "relay_2", "relay_3", "relay_4"]
+
+# Real hardware: one agent a bus. What is in its config is described with the agent.
+# [[agents]]
+# id = "bus-1"
+# agent = "bioreactor"
+# enabled = true
+# config = {}
+
+[auth]
+# People log in; add the first with "holdfast user add NAME --role admin".
+# enabled = false
+# A session ends after so many hours without a request.
+# session_hours = 12
+
+[experiments]
+# Most waiting and running experiments of one owner.
+# active_limit = 5
+# Largest script, KiB.
+# script_limit_kb = 1024
+# python = "python3"
+# The Deno that runs TypeScript; "self" is the one that runs Holdfast.
+# deno = "self"
+# "auto": Python scripts run inside bwrap and are refused without it; "none": no boundary.
+# sandbox = "auto"
+# From asking a run to stop until SIGTERM, and until SIGKILL.
+# stop_grace_ms = 5000
+# kill_grace_ms = 30000
+# Files of ended runs are removed after so many days; 0 keeps them.
+# retention_days = 0
+
+[experiments.limits]
+# Of a run that names none of its own. Wall clock: none unless set.
+# wall_ms = 86400000
+# memory_mb = 512
+# output_mb = 2048
+# log_mb = 50
+# processes = 64
+
+[telemetry]
+# How long every sample, minute means with extremes, and hour means are kept.
+# raw_days = 30
+# minute_days = 730
+# hour_days = 3650
+# How often samples are written.
+# flush_ms = 1000
+
+[stream]
+# Most live views at once.
+# viewers_max = 500
+
+[events]
+# The record of what happened is trimmed by count and by age.
+# count_max = 200000
+# age_days = 365
+
+[log]
+# "debug", "info", "warn" or "error".
+# level = "info"
+# A file is closed and numbered at this size, KiB; so many are kept.
+# size_kb = 1024
+# files = 5
+
+[compat]
+# Further ports for clients of the systems Holdfast replaces, such as 3000 and 9000.
+# ports = []
+`;
