@@ -105,7 +105,7 @@ async function bodyOf(c: Context<HoldfastEnv>): Promise<unknown> {
     return JSON.parse(given);
   } catch (error) {
     const at = /position (\d+)/.exec(String(error))?.[1];
-    throw notJson(at === undefined ? 0 : Number(at), "Invalid JSON");
+    throw notJson(at === undefined ? 0 : Number(at), "The body is not valid JSON");
   }
 }
 
