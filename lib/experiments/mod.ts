@@ -6,3 +6,6 @@ export type { ChangeRefusal, MoveRefusal, Page, Query } from "./store.ts";
 export { loadSamples, type Sample } from "./samples.ts";
 export type { LogPiece, LogRange, StampedLine } from "./run_log.ts";
 export type { OpenFile, OutputFile } from "./folders.ts";
+export type { DataColumn, RunData } from "./run_data.ts";
+export { changeProblem, submitProblem } from "./problems.ts";
+export { experimentsApi } from "./api.ts";

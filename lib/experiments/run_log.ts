@@ -5,6 +5,8 @@ import { RUN_FILES } from "./model.ts";
 /** A piece of a run's log. */
 export interface LogPiece {
   readonly text: string;
+  /** The same as it stands in the file, where it may be no UTF-8. */
+  readonly raw: Uint8Array<ArrayBuffer>;
   /** Where in the file it begins and ends, in bytes: `to` is the `from` of the next. */
   readonly from: number;
   readonly to: number;
@@ -23,10 +25,8 @@ const FOLLOW_MS = 250;
 /** Reads a piece of the log of run `id`; an empty one before the run has written anything. */
 export function readLog(folders: Folders, id: string, range: LogRange): LogPiece {
   using file = folders.openOwn(id, RUN_FILES.log);
-  if (file === null) return { text: "", from: 0, to: 0, bytes: 0 };
-  const from = "tail" in range
-    ? tailStart(file, range.tail)
-    : afterCut(file, Math.min(range.from, file.bytes));
+  if (file === null) return { text: "", raw: new Uint8Array(0), from: 0, to: 0, bytes: 0 };
+  const from = "tail" in range ? tailStart(file, range.tail) : Math.min(range.from, file.bytes);
   return pieceOf(file, from);
 }
 
@@ -96,6 +96,7 @@ function pieceOf(file: OpenFile, from: number): LogPiece {
   if (whole > 0) bytes = bytes.subarray(0, whole);
   return {
     text: new TextDecoder().decode(bytes),
+    raw: bytes,
     from,
     to: from + bytes.length,
     bytes: file.bytes,

@@ -14,9 +14,13 @@ import {
   isTerminal,
   isWaiting,
   Limits,
+  RUN_FILES,
   type ScriptKind,
   type SubmitRefusal,
 } from "./model.ts";
+import { archiveOf } from "./archive.ts";
+import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
+import { loadSamples, type Sample } from "./samples.ts";
 import { Queue, type RunDevices, type RunLocks, type RunTokens } from "./queue.ts";
 import {
   followLog,
@@ -80,6 +84,7 @@ const DAY_MS = 86_400_000;
 /** Experiments: their queue, their runs, their results. */
 export class Experiments {
   #cancelSweep: (() => void) | null = null;
+  #data: RunDataReader;
 
   private constructor(
     private readonly o: ExperimentsOptions,
@@ -88,7 +93,9 @@ export class Experiments {
     private readonly runners: Runners,
     private readonly waiting: Queue,
     private readonly places: { etc: string; clients: string; scratch: string },
-  ) {}
+  ) {
+    this.#data = new RunDataReader(folders);
+  }
 
   /** Reads what is stored and takes up a run that goes on. Starts nothing before `begin`. */
   static async open(o: ExperimentsOptions): Promise<Experiments> {
@@ -193,11 +200,9 @@ export class Experiments {
   list(query: Query): Promise<Page> {
     return this.store.list(query);
   }
-  /** The one that runs, then those that wait, foremost first. */
+  /** Those that wait, foremost first, paused ones included. */
   queue(): Promise<Experiment[]> {
-    const running = this.store.running();
-    const waiting = this.store.waiting();
-    return Promise.resolve(running === null ? waiting : [running, ...waiting]);
+    return Promise.resolve(this.store.waiting());
   }
   running(): Experiment | null {
     return this.store.running();
@@ -278,10 +283,16 @@ export class Experiments {
     if (removed.ok) await this.folders.removeRun(id);
     return removed;
   }
-  /** What the script says it is doing; `null`: nothing any more. */
-  setPhase(id: string, phase: string | null, actor: string): Promise<Result<Experiment, unknown>> {
-    const text = phase === null ? "no phase" : `phase: ${phase}`;
-    return this.store.annotate(id, { phase }, actor, text);
+  /** What the script says it is doing; empty: nothing any more. Only while it runs. */
+  setPhase(id: string, phase: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
+    return this.store.annotate(id, { phase: phase === "" ? null : phase }, actor, {
+      type: "experiment.phase",
+      text: phase === "" ? "no phase any more" : `phase: ${phase}`,
+    });
+  }
+  /** A line in the event list, from the script or about it. Only while it runs. */
+  note(id: string, text: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
+    return this.store.annotate(id, {}, actor, { type: "experiment.note", text });
   }
 
   log(id: string, range: LogRange): LogPiece {
@@ -299,6 +310,10 @@ export class Experiments {
     };
     return followLog(this.folders, id, this.o.clock, { from, ended, signal });
   }
+  /** The log as a file, open; `null` before the run has written anything. */
+  logFile(id: string): OpenFile | null {
+    return this.folders.openOwn(id, RUN_FILES.log);
+  }
   /** The script's files, while it runs too. */
   files(id: string): Promise<OutputFile[]> {
     return this.folders.files(id);
@@ -306,6 +321,19 @@ export class Experiments {
   /** One of them, open; `null` when there is no such file. */
   file(id: string, path: string): OpenFile | null {
     return this.folders.openOutput(id, path);
+  }
+  /** The script's files, the script, the log and a manifest as a ZIP, packed while it is read. */
+  async archive(experiment: Experiment): Promise<ReadableStream<Uint8Array>> {
+    const script = await this.script(experiment);
+    return archiveOf(experiment, this.folders, script, this.o.clock.nowMs());
+  }
+  /** The numbers of its CSV; `null` while it has none. */
+  data(id: string, ask: DataAsk = {}): RunData | null {
+    return this.#data.read(id, ask);
+  }
+  /** The scripts that ship with Holdfast. */
+  samples(): Promise<Sample[]> {
+    return loadSamples(join(this.places.clients, "examples"));
   }
   /** The script as it was submitted, or `null` when it is no longer kept. */
   async script(experiment: Pick<Experiment, "scriptSha256" | "kind">): Promise<string | null> {

@@ -221,23 +221,26 @@ export class ExperimentStore {
     return accept(changed.value.experiment);
   }
 
-  /** What the script says it is doing, or other fields that move no state. */
+  /** An event about a run that moves no state, with fields that change by it. */
   async annotate(
     id: string,
-    fields: Partial<Pick<Experiment, "phase" | "title">>,
+    fields: Partial<Pick<Experiment, "phase">>,
     actor: string,
-    text: string,
-  ): Promise<Result<Experiment, { kind: "unknown"; id: string }>> {
-    const written = await this.kv.transact<Experiment, { kind: "unknown"; id: string }>(
+    event: { type: string; text: string },
+  ): Promise<Result<Experiment, ChangeRefusal>> {
+    const written = await this.kv.transact<Experiment, ChangeRefusal>(
       [experimentKey(id)],
       ([seen]) => {
         if (seen!.value === null) return refuse({ kind: "unknown", id });
         const before = Experiment.parse(seen!.value);
+        if (!holdsRun(before.state)) {
+          return refuse({ kind: "wrong-state", state: before.state, asked: "start", allowed: [] });
+        }
         const experiment = Experiment.parse({ ...before, ...fields });
         return accept({
           value: experiment,
           set: [[experimentKey(id), experiment]],
-          events: [eventOf(experiment, before.state, actor, text)],
+          events: [{ ...eventOf(experiment, before.state, actor, event.text), type: event.type }],
         });
       },
     );

@@ -1,0 +1,119 @@
+import { makeZip } from "client-zip";
+import { createHash } from "node:crypto";
+import type { Folders, OpenFile } from "./folders.ts";
+import { type Experiment, isTerminal, RUN_FILES, scriptFileName } from "./model.ts";
+import { ownerLabel } from "./owner.ts";
+
+/** One file of the archive, as its manifest lists it. */
+interface Packed {
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** The run's log by the originals' name. */
+const LOG_NAME = "container_logs.txt";
+const MANIFEST_NAME = "manifest.json";
+
+/**
+ * A ZIP of a run: the script's files at its root, the script, the log, and last a manifest with what the
+ * run was and the SHA-256 of every file. Read and packed as it is sent, in pieces; while the run goes on
+ * it holds what there was of each file when its turn came.
+ */
+export function archiveOf(
+  experiment: Experiment,
+  folders: Folders,
+  script: string | null,
+  atMs: number,
+): ReadableStream<Uint8Array> {
+  return makeZip(entriesOf(experiment, folders, script, atMs));
+}
+
+async function* entriesOf(
+  experiment: Experiment,
+  folders: Folders,
+  script: string | null,
+  atMs: number,
+) {
+  const { id, kind } = experiment;
+  const packed: Packed[] = [];
+  const ours = new Set([LOG_NAME, MANIFEST_NAME, scriptFileName(kind)]);
+  for (const { path } of await folders.files(id)) {
+    const file = folders.openOutput(id, path);
+    if (file === null) continue;
+    // A script's own file of one of our names is kept under another, not lost.
+    const name = ours.has(path) ? `output/${path}` : path;
+    yield { name, lastModified: new Date(file.modifiedAtMs), input: hashed(name, file, packed) };
+  }
+  if (script !== null) {
+    const name = scriptFileName(kind);
+    const bytes = new TextEncoder().encode(script);
+    packed.push({ path: name, bytes: bytes.length, sha256: sha256(bytes) });
+    yield { name, lastModified: new Date(experiment.createdAtMs), input: bytes };
+  }
+  const log = folders.openOwn(id, RUN_FILES.log);
+  if (log !== null) {
+    yield {
+      name: LOG_NAME,
+      lastModified: new Date(log.modifiedAtMs),
+      input: hashed(LOG_NAME, log, packed),
+    };
+  }
+  yield {
+    name: MANIFEST_NAME,
+    lastModified: new Date(atMs),
+    input: JSON.stringify(manifestOf(experiment, packed, atMs), null, 2) + "\n",
+  };
+}
+
+/** The file's bytes as they go by, noting their digest at the end. */
+async function* hashed(
+  path: string,
+  file: OpenFile,
+  packed: Packed[],
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const piece of file.stream()) {
+    hash.update(piece);
+    bytes += piece.length;
+    yield piece;
+  }
+  packed.push({ path, bytes, sha256: hash.digest("hex") });
+}
+
+function manifestOf(experiment: Experiment, files: Packed[], atMs: number) {
+  const { id, number, title, owner, kind, scriptSha256, devices, limits, endState, onInterrupt } =
+    experiment;
+  const time = (ms: number | null) => ms === null ? null : new Date(ms).toISOString();
+  return {
+    v: 1,
+    packedAt: time(atMs),
+    /** Whether the run was over: else files may have grown since. */
+    complete: isTerminal(experiment.state),
+    experiment: {
+      id,
+      number,
+      title,
+      owner: ownerLabel(owner),
+      kind,
+      scriptSha256,
+      devices,
+      limits,
+      endState,
+      onInterrupt,
+      state: experiment.state,
+      attempt: experiment.attempt,
+      createdAt: time(experiment.createdAtMs),
+      startedAt: time(experiment.startedAtMs),
+      endedAt: time(experiment.endedAtMs),
+      exitCode: experiment.exitCode,
+      error: experiment.error,
+    },
+    files,
+  };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
