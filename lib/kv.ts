@@ -6,6 +6,7 @@ import { because, closedError, ContentionError, KvUnavailable } from "./kv_error
 import { type Decide, Group, type Pending, READS_MAX, type Seen, WRITES_MAX } from "./kv_group.ts";
 import { type KvBackend, Store } from "./kv_store.ts";
 import { keyName, keyRef } from "./kv_value.ts";
+import { Listeners } from "./listeners.ts";
 import type { Result } from "./result.ts";
 
 export type { Commit, Decide, Seen } from "./kv_group.ts";
@@ -15,8 +16,6 @@ export type { KvBackend } from "./kv_store.ts";
 const ATTEMPTS_MAX = 20;
 /** Transactions that may wait; with more the store has fallen behind and says so. */
 const WAITING_MAX = 20_000;
-
-type Listener = (events: readonly HoldfastEvent[]) => void;
 
 /**
  * The one door to Deno KV. `transact` reads `keys`, asks `decide`, and commits what it accepts, checked
@@ -33,7 +32,7 @@ export class Kv {
   #closed = false;
   /** Set when a commit failed and nobody knows whether it was written. */
   #unsure = false;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Listeners<[readonly HoldfastEvent[]]>();
   readonly #idle: (() => void)[] = [];
 
   private constructor(
@@ -121,9 +120,8 @@ export class Kv {
    * Calls `listener` with the events of each commit, in order, after it is durable. Listeners must not
    * throw or wait; one that throws is reported as an uncaught error and disturbs nobody else.
    */
-  onEvents(listener: Listener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  onEvents(listener: (events: readonly HoldfastEvent[]) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /**
@@ -196,18 +194,7 @@ export class Kv {
   #finish(group: Group, events: readonly HoldfastEvent[]): void {
     this.lastSeq += events.length;
     group.tellAll();
-    this.#publish(events);
-  }
-
-  #publish(events: readonly HoldfastEvent[]): void {
-    if (events.length === 0) return;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(events);
-      } catch (error) {
-        reportError(error);
-      }
-    }
+    if (events.length > 0) this.#listeners.tell(events);
   }
 
   /** The commit threw. A failing disk may have kept it all the same, so look before telling anybody. */
@@ -253,6 +240,6 @@ export class Kv {
     const missed = await this.store.eventsBetween(this.lastSeq, newest);
     this.lastSeq = Math.max(newest, this.lastSeq);
     this.#unsure = false;
-    this.#publish(missed);
+    if (missed.length > 0) this.#listeners.tell(missed);
   }
 }
