@@ -1,0 +1,170 @@
+import { hostname } from "node:os";
+import process from "node:process";
+import { launchAgent } from "./agents/launch.ts";
+import manifest from "./deno.json" with { type: "json" };
+import * as pages from "./fresh.gen.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Config } from "./lib/config.ts";
+import { openDataFolder } from "./lib/data_folder.ts";
+import type { AgentSpec } from "./lib/devices/mod.ts";
+import { type Instrument, openInstrument } from "./lib/instrument/mod.ts";
+import type { OpenLog } from "./lib/log.ts";
+import { assertSafeListen } from "./lib/security.ts";
+import { buildApp } from "./routes/app.ts";
+
+export const VERSION: string = manifest.version;
+
+/** The port is another program's. */
+export class PortTaken extends Error {
+  override readonly name = "PortTaken";
+}
+
+export interface ServeOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: OpenLog;
+  /** Pages are bundled on the fly. */
+  readonly dev: boolean;
+  /** Deno's cache, for agents, which see no environment; `null`: Deno's own default. */
+  readonly denoDir: string | null;
+}
+
+/** A Holdfast that listens. */
+export interface Serving {
+  readonly instrument: Instrument;
+  /** `http://127.0.0.1:8000` */
+  readonly url: string;
+  /** Safe states, then everything else; resolves when nothing of ours is left but running experiments. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the data folder, the stores and the devices, listens, and lets the queue run.
+ * @throws {PortTaken} @throws {UnsafeListen} @throws {NotBuilt} and what the data folder refuses with
+ */
+export async function serve({ config, clock, log, dev, denoDir }: ServeOptions): Promise<Serving> {
+  const { host, port } = config.server;
+  probePort(host, port);
+  const folder = await openDataFolder(config.data.dir);
+  let scripts: Deno.HttpServer<Deno.NetAddr> | null = null;
+  const instrument = await openInstrument({
+    config,
+    version: VERSION,
+    clock,
+    log,
+    dir: folder.path,
+    agents: agentsOf(config, denoDir),
+    apiUrl: () => `http://127.0.0.1:${scripts!.addr.port}`,
+  }).catch((error) => {
+    folder.close();
+    throw error;
+  });
+  const closing: (() => Promise<unknown>)[] = [];
+  async function close(): Promise<void> {
+    // A stream that is still open would keep the listener from ending.
+    instrument.stream.close();
+    for (const end of closing) await end();
+    await instrument.close();
+    folder.close();
+  }
+  try {
+    assertSafeListen(config, instrument.auth);
+    const app = await buildApp(instrument, {
+      root: import.meta.dirname!,
+      manifest: pages,
+      dev,
+      machineName: hostname(),
+    });
+    const onListen = () => {};
+    const main = listening(
+      port,
+      () =>
+        Deno.serve(
+          { hostname: host, port, onListen },
+          (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr }),
+        ),
+    );
+    // Running scripts come through a door of their own, where nothing but their token counts.
+    scripts = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen },
+      (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr, scriptsOnly: true }),
+    );
+    closing.push(() => main.shutdown(), () => scripts!.shutdown());
+    await instrument.experiments.begin();
+    return { instrument, url: urlOf(host, main.addr.port), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Serves until SIGINT or SIGTERM, or until `closed` aborts. */
+export async function serveUntilSignal(options: ServeOptions): Promise<void> {
+  const startedMs = options.clock.monotonicMs();
+  const serving = await serve(options);
+  const { config } = options;
+  console.log(
+    `${config.instrument.name} is at ${serving.url}${
+      config.simulation.enabled ? " (simulated bioreactor)" : ""
+    }`,
+  );
+  options.log.info("started", {
+    url: serving.url,
+    version: VERSION,
+    tookMs: Math.round(options.clock.monotonicMs() - startedMs),
+  });
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"] as const) {
+      process.once(name, () => resolve(name));
+    }
+  });
+  options.log.info("stopping: every actuator goes to its safe state", { signal });
+  await serving.close();
+}
+
+/** The agents this configuration asks for, the simulated bioreactor among them where it runs. */
+function agentsOf(config: Config, denoDir: string | null): AgentSpec[] {
+  const place = { execPath: Deno.execPath(), standalone: Deno.build.standalone, denoDir };
+  const { enabled, seed, timeScale, pumps, relays } = config.simulation;
+  const simulated = enabled
+    ? [{
+      name: "bioreactor_sim",
+      ...launchAgent("bioreactor_sim", place),
+      config: { seed, timeScale, pumps, relays },
+    }]
+    : [];
+  return [
+    ...simulated,
+    ...config.agents.filter((agent) => agent.enabled).map(({ id, agent, config }) => ({
+      name: id,
+      ...launchAgent(agent, place),
+      config,
+    })),
+  ];
+}
+
+/** Says early, before any device is touched, that the port is taken. */
+function probePort(hostname: string, port: number): void {
+  if (port === 0) return;
+  listening(port, () => Deno.listen({ hostname, port })).close();
+}
+
+function listening<T>(port: number, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new PortTaken(
+        `Port ${port} is taken by another program, perhaps another Holdfast. ` +
+          'Stop that one, or choose another port: HOLDFAST_PORT=8001, or "port" under [server]',
+        { cause },
+      );
+    }
+    throw cause;
+  }
+}
+
+function urlOf(host: string, port: number): string {
+  const shown = host === "0.0.0.0" || host === "::" ? hostname() : host;
+  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
+}
