@@ -63,13 +63,48 @@ export const ACCESS: readonly AccessEntry[] = [
     "/api/v1/experiments/:id/cancel",
     "/api/v1/experiments/:id/pause",
     "/api/v1/experiments/:id/resume",
+    "/api/v1/experiments/:id/move",
+    "/api/v1/experiments/:id/run-now",
   ),
+  ...on("DELETE", SUBMIT, "/api/v1/experiments/:id"),
   ...on(
     "POST",
     OWN_RUN,
     "/api/v1/experiments/:id/phase",
-    "/api/v1/experiments/:id/log",
-    "/api/v1/experiments/:id/checkpoint",
+    "/api/v1/experiments/:id/notes",
+  ),
+
+  // The systems Holdfast replaces: the node's devices, the hub's queue.
+  ...on("POST", DRIVE, "/api/v3/:component/control", "/api/:component/control"),
+  ...on(
+    "POST",
+    DRIVE,
+    ...["led", "peltier", "ring-light", "pump", "stirrer"].map((n) => `/api/${n}`),
+  ),
+  ...on(
+    "POST",
+    SUBMIT,
+    "/api/experiments/start",
+    "/api/experiments/:id/cancel",
+    "/api/experiments/:id/pause",
+    "/api/experiments/:id/resume",
+    "/api/experiments/:id/reorder",
+    "/api/experiments/:id/run-now",
+    "/api/experiments/:id/stop",
+  ),
+  ...on("DELETE", SUBMIT, "/api/experiments/:id"),
+
+  // The originals' node: the same devices under their component names.
+  ...on(
+    "POST",
+    DRIVE,
+    "/api/v3/:component/control",
+    "/api/:component/control",
+    "/api/led",
+    "/api/peltier",
+    "/api/ring-light",
+    "/api/pump",
+    "/api/stirrer",
   ),
 
   ...on("POST", OPERATE, "/alarms", "/devices/:id"),

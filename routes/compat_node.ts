@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { actorOf } from "../lib/auth/model.ts";
+import type { Clock } from "../lib/clock.ts";
 import {
-  type Actuator,
   ACTUATORS,
   BodyFaults,
   capabilitiesReply,
@@ -23,7 +23,6 @@ import {
   unavailable,
   wholeState,
 } from "../lib/compat/mod.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
 
 type Reply = Record<string, unknown>;
@@ -37,75 +36,60 @@ export function nodeCompat(
   { devices, clock }: { devices: NodeDevices; clock: Pick<Clock, "nowMs"> },
 ): Hono<HoldfastEnv> {
   const api = new Hono<HoldfastEnv>();
-  const state = (component: typeof COMPONENTS[number]) =>
-    stateReply(devices, component, clock.nowMs());
+  const get = (path: string, reply: () => Reply) => api.get(path, (c) => answer(c, reply));
+  const post = (path: string, reply: (it: Control, body: unknown) => Promise<Reply>) =>
+    api.post(path, (c) => answer(c, async () => reply(controlOf(c), await bodyOf(c))));
 
-  api.get("/health", (c) => c.json(healthReply(devices)));
-  api.get("/api/status", (c) => c.json(statusReply(devices)));
-  api.get("/api/state", (c) => c.json(wholeState(devices, clock.nowMs())));
-  api.get("/api/capabilities", (c) => c.json(routesReply(devices)));
-  api.get("/api/v3/capabilities", (c) => c.json(capabilitiesReply(devices)));
+  get("/health", () => healthReply(devices));
+  get("/api/status", () => statusReply(devices));
+  get("/api/state", () => wholeState(devices, clock.nowMs()));
+  get("/api/capabilities", () => routesReply(devices));
+  get("/api/v3/capabilities", () => capabilitiesReply(devices));
 
-  for (const component of COMPONENTS) {
-    api.get(
-      `/api/v3/${component}/state`,
-      (c) => answer(c, () => found(state(component), noRoute(component))),
-    );
-    api.get(
-      `/api/${component}/state`,
-      (c) => answer(c, () => found(state(component), unavailable(component))),
-    );
-  }
-  for (const component of ACTUATORS) {
-    for (const path of [`/api/v3/${component}/control`, `/api/${component}/control`]) {
-      api.post(
-        path,
-        (c) => answer(c, async () => await control(of(c), component as Actuator, await bodyOf(c))),
-      );
+  // The original has no route for a component it lacks, its rewrite says "not available".
+  for (const [base, missing] of [["/api/v3", noRoute], ["/api", unavailable]] as const) {
+    for (const component of COMPONENTS) {
+      get(`${base}/${component}/state`, () => {
+        const reply = stateReply(devices, component, clock.nowMs());
+        if (reply === null) throw missing(component);
+        return reply;
+      });
+    }
+    for (const component of ACTUATORS) {
+      post(`${base}/${component}/control`, (it, body) => {
+        if (stateReply(devices, component, it.nowMs) === null) throw missing(component);
+        return control(it, component, body);
+      });
     }
   }
   for (const route of LEGACY_ROUTES) {
-    api.post(
-      `/api/${route}`,
-      (c) => answer(c, async () => await legacyControl(of(c), route, await bodyOf(c))),
-    );
+    post(`/api/${route}`, (it, body) => legacyControl(it, route, body));
   }
   for (const route of SENSOR_ROUTES) {
-    api.get(
-      `/api/sensors/${route}`,
-      (c) => answer(c, () => legacySensors(devices, route, clock.nowMs())),
-    );
+    get(`/api/sensors/${route}`, () => legacySensors(devices, route, clock.nowMs()));
   }
   return api;
 
-  function of(c: Context<HoldfastEnv>): Control {
+  function controlOf(c: Context<HoldfastEnv>): Control {
     const idempotencyKey = c.req.header("idempotency-key");
-    return {
-      devices,
-      nowMs: clock.nowMs(),
-      caller: {
-        actor: actorOf(c.get("principal")),
-        signal: c.req.raw.signal,
-        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-      },
+    const caller = {
+      actor: actorOf(c.get("principal")),
+      signal: c.req.raw.signal,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     };
+    return { devices, nowMs: clock.nowMs(), caller };
   }
 }
 
-function found(reply: Reply | null, otherwise: NodeRefusal): Reply {
-  if (reply === null) throw otherwise;
-  return reply;
-}
-
-/** The body as JSON whatever its content type says, as curl without a header sends it; `undefined` when empty. */
+/** The body as JSON whatever its content type says, as curl sends it without a header; `undefined` when empty. */
 async function bodyOf(c: Context<HoldfastEnv>): Promise<unknown> {
   const given = await c.req.text();
   if (given.trim() === "") return undefined;
   try {
     return JSON.parse(given);
   } catch (error) {
-    const at = /position (\d+)/.exec(String(error))?.[1];
-    throw notJson(at === undefined ? 0 : Number(at), "The body is not valid JSON");
+    const [, at] = /position (\d+)/.exec(String(error)) ?? [];
+    throw notJson(at === undefined ? given.length : Number(at), "The body is not valid JSON");
   }
 }
 

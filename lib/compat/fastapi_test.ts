@@ -166,15 +166,11 @@ Deno.test("numbers and switches may come as text, and unknown fields are ignored
 });
 
 Deno.test("what is not a finite number never reaches a device", () => {
-  for (const power of [Infinity, -Infinity, NaN, "inf", "1e999", "nan", true, "0x"]) {
+  for (const power of [Infinity, -Infinity, NaN, "inf", "1e999", "nan", true, "0x10"]) {
     const found = faults(() => readBody({ power }, { power: float() }));
     assert.equal(found.length, 1, String(power));
     // The reply is JSON, which has no word for them.
-    assert.deepEqual(
-      JSON.parse(JSON.stringify(found))[0].input,
-      JSON.parse(JSON.stringify(found[0]!.input)),
-    );
-    assert.notEqual(found[0]!.input, null, String(power));
+    assert.notEqual(JSON.parse(JSON.stringify(found))[0].input, null, String(power));
   }
 });
 

@@ -1,4 +1,4 @@
-export { BodyFaults, notJson } from "./fastapi.ts";
+export { BodyFaults, notJson, readBody, text } from "./fastapi.ts";
 export { capabilitiesReply, routesReply } from "./node_capabilities.ts";
 export {
   type Actuator,
