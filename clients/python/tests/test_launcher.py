@@ -38,7 +38,8 @@ class Launched(unittest.TestCase):
         environment.update(env or {})
         return subprocess.Popen(
             [sys.executable, LAUNCHER, *options, self.script(text), *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=self.folder)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+            cwd=self.folder, start_new_session=True)
 
     def launch(self, text, *options, args=(), env=None, timeout=60):
         child = self.start(text, *options, args=args, env=env)
