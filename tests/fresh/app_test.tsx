@@ -11,6 +11,18 @@ function ask(app: App<State>): (path: string, init?: RequestInit) => Promise<Res
   return (path, init) => handler(new Request(new URL(path, "http://localhost"), init));
 }
 
+/** Runs `test` with what an app without a build would print gathered instead. */
+async function withLog(test: (logged: unknown[]) => Promise<void>): Promise<void> {
+  const original = console.error;
+  const logged: unknown[] = [];
+  console.error = (error: unknown) => void logged.push(error);
+  try {
+    await test(logged);
+  } finally {
+    console.error = original;
+  }
+}
+
 Deno.test("an app answers what it was given by hand", async () => {
   const get = ask(
     new App<State>()
@@ -47,6 +59,34 @@ Deno.test("middleware holds for what is added after it, below its path", async (
   assert.equal(await (await get("/early")).text(), "");
   assert.equal(await (await get("/late")).text(), "all second");
   assert.equal(await (await get("/admin/users")).text(), "all second admin own");
+});
+
+Deno.test("a middleware may go on more than once", async () => {
+  let asked = 0;
+  const get = ask(
+    new App<State>()
+      .use(async (ctx) => {
+        const first = await ctx.next();
+        return first.status === 503 ? await ctx.next() : first;
+      })
+      .use((ctx) => ctx.next())
+      .get("/flaky", () => new Response(null, { status: ++asked < 2 ? 503 : 200 })),
+  );
+  assert.equal((await get("/flaky")).status, 200);
+  assert.equal(asked, 2);
+});
+
+Deno.test("a HEAD that was written goes before the one made from GET", async () => {
+  const get = ask(
+    new App<State>()
+      .head("/a", () => new Response(null, { headers: { "x-head": "written" } }))
+      .get("/a", () => new Response("a"))
+      .get("/b", () => new Response("b"))
+      .head("/b", () => new Response(null, { headers: { "x-head": "written" } })),
+  );
+  for (const path of ["/a", "/b"]) {
+    assert.equal((await get(path, { method: "HEAD" })).headers.get("x-head"), "written");
+  }
 });
 
 Deno.test("what the server hands over reaches every page by ctx.info", async () => {
@@ -102,29 +142,27 @@ Deno.test("an error page that fails leaves it to the one above, and at last to p
   const fail = (message: string) => () => {
     throw new Error(message);
   };
-  const nested = ask(
-    new App<State>()
-      .onError("*", (ctx) => new Response(String(ctx.error), { status: 500 }))
-      .onError("/a", fail("second"))
-      .get("/a/x", fail("first")),
-  );
-  assert.match(await (await nested("/a/x")).text(), /^AggregateError: An error page failed/);
+  await withLog(async (logged) => {
+    const nested = ask(
+      new App<State>()
+        .onError("*", (ctx) => new Response(String(ctx.error), { status: 500 }))
+        .onError("/a", fail("second"))
+        .get("/a/x", fail("first")),
+    );
+    assert.match(await (await nested("/a/x")).text(), /^AggregateError: An error page failed/);
 
-  const original = console.error;
-  const logged: unknown[] = [];
-  console.error = (error: unknown) => void logged.push(error);
-  try {
     const bare = ask(new App<State>().onError("*", fail("second")).get("/x", fail("first")));
     const response = await bare("/x");
     assert.equal(response.status, 500);
     assert.equal(await response.text(), "Internal server error");
-    assert.deepEqual(
-      (logged[0] as AggregateError).errors.map(({ message }) => message),
-      ["first", "second"],
-    );
-  } finally {
-    console.error = original;
-  }
+    assert.equal(logged.length, 2);
+    for (const error of logged) {
+      assert.deepEqual((error as AggregateError).errors.map(({ message }) => message), [
+        "first",
+        "second",
+      ]);
+    }
+  });
 });
 
 Deno.test("an HttpError without an error page is plain text", async () => {
@@ -167,10 +205,7 @@ Deno.test("trailing slashes lead to the one spelling", async () => {
 });
 
 Deno.test("what is neither a response nor a page is a failure, not an empty answer", async () => {
-  const original = console.error;
-  const logged: unknown[] = [];
-  console.error = (error: unknown) => void logged.push(error);
-  try {
+  await withLog(async (logged) => {
     const get = ask(
       new App<State>()
         .get("/nothing", (() => undefined) as unknown as () => Response)
@@ -179,7 +214,5 @@ Deno.test("what is neither a response nor a page is a failure, not an empty answ
     assert.equal((await get("/nothing")).status, 500);
     assert.equal((await get("/text")).status, 500);
     assert.match(String(logged[1]), /Cannot render string/);
-  } finally {
-    console.error = original;
-  }
+  });
 });

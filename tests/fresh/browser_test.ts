@@ -56,7 +56,14 @@ inBrowser("values of every kind arrive in the browser", async (browser, base) =>
   // The text is the island's own now: changed on purpose, it would be put right by the next render.
   assert.equal(await page.textContent("#values"), rendered);
   assert.match(rendered!, /2361183241434822606848\n1\ntrue\ntrue\ntrue\ntrue\n1,2,255/);
-  assert.match(rendered!, /true$/);
+  assert.match(rendered!, /\n__proto__\n\n\ntrue$/);
+  assert.equal(await page.getAttribute("#values", "data-where"), "browser");
+  const sheet = await page.getAttribute("link[rel=stylesheet]", "href");
+  assert.equal(
+    await page.getAttribute("#values", "data-asset"),
+    sheet!.replace("/css/page.css", "/robots.txt"),
+    "asset() names the same build on both sides",
+  );
   assert.deepEqual(visit.problems(), []);
 });
 
@@ -99,6 +106,35 @@ inBrowser("an island changes the document's title", async (browser, base) => {
   await page.click("#clock");
   await page.waitForFunction(() => document.title === "Ticks: 2");
   assert.equal(await page.textContent("#clock"), "2");
+  assert.equal(
+    await page.$eval(".group", (group) => [...group.children].map(({ id }) => id).join(" ")),
+    " clock ticked below",
+    "what it adds stands before what follows it",
+  );
+  assert.deepEqual(visit.problems(), []);
+});
+
+inBrowser("an island with an island of its own wakes up whole", async (browser, base) => {
+  await using visit = await browser.visit(`${base}/pair`);
+  await visit.page.click("text=More first");
+  assert.equal(await visit.page.textContent("#second output"), "2");
+  assert.deepEqual(visit.problems(), []);
+});
+
+inBrowser("what was typed before the islands woke up stays", async (browser, base) => {
+  await using visit = await browser.visit(`${base}/samples`);
+  const { page } = visit;
+  const typed = Promise.withResolvers<void>();
+  await page.route(/\/boot-/, async (route) => {
+    await typed.promise;
+    await route.continue();
+  });
+  await page.goto(`${base}/nested`, { waitUntil: "commit" });
+  await page.fill("input[name=note]", "typed early");
+  typed.resolve();
+  await visit.awake();
+  await page.click("text=More inner");
+  assert.equal(await page.inputValue("input[name=note]"), "typed early");
   assert.deepEqual(visit.problems(), []);
 });
 

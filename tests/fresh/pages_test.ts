@@ -259,3 +259,16 @@ Deno.test("pages rendered at the same time do not mix", async () => {
   const together = await Promise.all(paths.map((path) => ask(path)));
   together.forEach(({ text }, i) => assert.equal(text, alone.get(paths[i]!)));
 });
+
+Deno.test("an island within another's code crosses with it, not beside it", async () => {
+  const { text } = await ask("/pair");
+  const data = JSON.parse(/id="__FRSH_STATE">(.*?)<\/script>/s.exec(text)![1]!);
+  assert.equal(data.islands.length, 1);
+  assert.equal(text.match(/<!--frsh:island:/g)?.length, 1);
+});
+
+Deno.test("what an island does not show yet is kept for it, and only that", async () => {
+  const { text } = await ask("/nested");
+  assert.deepEqual(text.match(/<template[^>]*>/g), ['<template data-frsh-slot="3">']);
+  assert.match(text, /<template data-frsh-slot="3"><p>kept for later<\/p>/);
+});

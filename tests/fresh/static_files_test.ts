@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { setBuildId } from "../../lib/fresh/build_id.ts";
 import { contentTypeOf } from "../../lib/fresh/content_type.ts";
 import { openBuild } from "../../lib/fresh/server.ts";
 import { asset, assetSrcSet } from "fresh/runtime";
@@ -34,6 +35,19 @@ Deno.test("a file asked for as asset() names it is kept for a year, by this buil
   );
   const old = await app.ask("/css/page.css?__frsh_c=0123456789abcdef");
   assert.equal(old.headers.get("cache-control"), "public, no-cache");
+});
+
+Deno.test("two builds in one process each name their own files", async () => {
+  await using other = await copyFixture();
+  await Deno.writeTextFile(join(other.root, "static/robots.txt"), "other");
+  await buildAt(other.root);
+  const second = appOver(await openBuild({ root: other.root, manifest }));
+  assert.notEqual(second.build.id, app.build.id);
+  const sheet = async (which: typeof app) =>
+    /page\.css\?__frsh_c=(\w+)/.exec((await which.ask("/samples")).text)?.[1];
+  assert.equal(await sheet(app), app.build.id);
+  assert.equal(await sheet(second), second.build.id);
+  setBuildId(app.build.id);
 });
 
 Deno.test("asset() leaves other hosts, relative paths and marked addresses alone", () => {
