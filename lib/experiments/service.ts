@@ -350,6 +350,27 @@ export class Experiments {
     return this.store.onChange(listener);
   }
 
+  /** Resolves when it is over, when `waitMs` have passed, or when `signal` aborts. */
+  whenEnded(id: string, waitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        cancel();
+        stop();
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const cancel = this.o.clock.timer(waitMs, done);
+      const stop = this.onChange((changed) => {
+        if (changed.id === id && isTerminal(changed.state)) done();
+      });
+      signal.addEventListener("abort", done, { once: true });
+      // It may have ended before anybody listened.
+      this.store.get(id).then((found) => {
+        if (found === null || isTerminal(found.state)) done();
+      }, reject);
+    });
+  }
+
   /** Leaves a running script alive: the next runtime takes it up. */
   async close(): Promise<void> {
     this.#cancelSweep?.();
