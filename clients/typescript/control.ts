@@ -117,8 +117,8 @@ async function peltierLimits(
 ): Promise<{ heat: number; cool: number }> {
   try {
     const facts = (await bioreactor.client.getCapabilities()).peltier_driver;
-    const { heat_max_pct, cool_max_pct } = isRecord(facts) ? facts : {};
-    state.limits = { heat: number(heat_max_pct) ?? 100, cool: number(cool_max_pct) ?? 100 };
+    const { heat_max, cool_max } = isRecord(facts) ? facts : {};
+    state.limits = { heat: number(heat_max) ?? 100, cool: number(cool_max) ?? 100 };
     return state.limits;
   } catch (error) {
     if (!(error instanceof BioreactorError)) throw error;

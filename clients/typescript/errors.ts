@@ -100,6 +100,7 @@ const KINDS: Readonly<Record<string, typeof BioreactorError>> = {
   forbidden: NotAllowed,
   not_found: UnknownComponent,
   device_unknown: UnknownComponent,
+  component_missing: UnknownComponent,
 };
 const CODE_OF_STATUS: Readonly<Record<number, string>> = {
   404: "not_found",

@@ -99,7 +99,7 @@ function get(state: InstrumentState, path: string): Reply | null {
       return ok({
         ...Object.fromEntries(known),
         pumps: { available_pumps: Object.keys(state.pumps) },
-        peltier_driver: { heat_max_pct: 70, cool_max_pct: 40 },
+        peltier_driver: { heat_max: 70, cool_max: 40 },
       });
     }
     case "/api/sensors/all":

@@ -89,6 +89,7 @@ _KINDS = {
     "forbidden": NotAllowed,
     "not_found": UnknownComponent,
     "device_unknown": UnknownComponent,
+    "component_missing": UnknownComponent,
 }
 
 

@@ -162,7 +162,7 @@ def _peltier_limits(bioreactor, state):
             facts = bioreactor.client.get_capabilities().get("peltier_driver", {})
         except errors.BioreactorError:
             return 100.0, 100.0  # asked again at the next step
-        heat, cool = number(facts.get("heat_max_pct")), number(facts.get("cool_max_pct"))
+        heat, cool = number(facts.get("heat_max")), number(facts.get("cool_max"))
         state["limits"] = (100.0 if heat is None else heat, 100.0 if cool is None else cool)
     return state["limits"]
 

@@ -30,6 +30,7 @@ class Node:
         self.relays = {name: False for name in relays}
         self.dose = {}
         self.dose_cut = None
+        self.limited = False  # a duty above the peltier's limit was asked for
         self.components = [
             "led", "peltier_driver", "stirrer", "ring_light", "pumps", "temp_sensor",
             "optical_density", "eyespy_adc", "co2_sensor", "o2_sensor",
@@ -84,7 +85,7 @@ class Node:
             known = {name: {"type": "actuator"} for name in self.components}
             if "pumps" in known:
                 known["pumps"]["available_pumps"] = list(self.pumps)
-            known["peltier_driver"].update(heat_max_pct=70, cool_max_pct=40)
+            known["peltier_driver"].update(heat_max=70, cool_max=40)
             return 200, known
         if path == "/api/sensors/all":
             return 200, {"status": "success", "temperature": self.temperature,
@@ -165,9 +166,10 @@ class Node:
         if name == "led":
             return self._range("led", body["power"])
         if name == "peltier_driver":
-            if not 0 <= body["duty_cycle"] <= (70 if body["direction"] == "heat" else 40):
-                return _problem(422, "out-of-range", "duty_cycle: %r" % body["duty_cycle"])
-            self.peltier = {"duty_cycle": body["duty_cycle"], "direction": body["direction"]}
+            most = 70 if body["direction"] == "heat" else 40
+            duty = min(body["duty_cycle"], most)
+            self.limited = duty < body["duty_cycle"]
+            self.peltier = {"duty_cycle": duty, "direction": body["direction"]}
             return 200, dict(self.peltier, status="success")
         if name == "ring_light":
             colour = (body["red"], body["green"], body["blue"])

@@ -430,6 +430,7 @@ class Control(WithNode):
         self.node.temperature = 60.0
         bc.pid_controller(self.bio, 37.0)
         self.assertEqual(self.duty(), (40, "cool"))
+        self.assertFalse(self.node.limited)
 
     def test_without_a_reading_nothing_is_assumed(self):
         bio, node = self.bio, self.node
