@@ -74,13 +74,7 @@ export const ACCESS: readonly AccessEntry[] = [
     "/api/v1/experiments/:id/notes",
   ),
 
-  // The systems Holdfast replaces: the node's devices, the hub's queue.
-  ...on("POST", DRIVE, "/api/v3/:component/control", "/api/:component/control"),
-  ...on(
-    "POST",
-    DRIVE,
-    ...["led", "peltier", "ring-light", "pump", "stirrer"].map((n) => `/api/${n}`),
-  ),
+  // The originals' hub.
   ...on(
     "POST",
     SUBMIT,
