@@ -198,6 +198,27 @@ Deno.test("an alarm that was written although its commit failed is not recorded 
   await kv.close();
 });
 
+Deno.test("raised and over at once ends as asked last, whether or not the store takes it", async () => {
+  for (const fault of ["none", "before"] as const) {
+    const all = await opened();
+    const { clock, store, kv, alarms, events } = all;
+    store.faults.push(fault);
+    await Promise.all([alarms.raise(STALE), alarms.clear(STALE.id)]);
+    assert.notEqual(alarms.active()[0]!.clearedAtMs, null);
+    await Promise.all([alarms.raise(STALE), alarms.clear(STALE.id), alarms.raise(STALE)]);
+    assert.equal(alarms.active()[0]!.clearedAtMs, null);
+    await Promise.all([alarms.clear(STALE.id), alarms.raise(STALE)]);
+    assert.equal(alarms.active()[0]!.clearedAtMs, null);
+    await clock.advance(5000);
+    await settled(all);
+    assert.deepEqual(
+      (await events()).map((event) => event.split(" ")[0]!.slice(6)),
+      ["raised", "cleared", "raised", "cleared", "raised", "cleared", "raised"],
+    );
+    await kv.close();
+  }
+});
+
 Deno.test("the history keeps its latest thousand", async () => {
   const { clock, kv, alarms } = await opened();
   for (let i = 0; i < 1003; i++) {

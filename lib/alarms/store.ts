@@ -73,15 +73,13 @@ export class Alarms {
       throw new TypeError(`Cannot raise an alarm called "${ask.id.slice(0, 40)}"`);
     }
     const nowMs = this.clock.nowMs();
-    if (raised(this.#active.get(ask.id) ?? null, ask, nowMs) === null) return;
-    await this.#change(ask.id, (before) => accept(raised(before, ask, nowMs)));
+    await this.#changeIfAny(ask.id, (before) => raised(before, ask, nowMs));
   }
 
   /** Says that the condition is over; nothing happens when `id` does not stand. */
   async clear(id: string): Promise<void> {
     const nowMs = this.clock.nowMs();
-    if (cleared(this.#active.get(id) ?? null, nowMs) === null) return;
-    await this.#change(id, (before) => accept(cleared(before, nowMs)));
+    await this.#changeIfAny(id, (before) => cleared(before, nowMs));
   }
 
   /** Names who has seen it; twice is harmless, the first stays named. */
@@ -124,6 +122,12 @@ export class Alarms {
   close(): void {
     this.#closed = true;
     this.#cancelRetry?.();
+  }
+
+  /** Asks nothing of the store where memory alone says that nothing would change. */
+  async #changeIfAny(id: string, transition: (before: Alarm | null) => Transition): Promise<void> {
+    if (!this.#turns.has(id) && transition(this.#active.get(id) ?? null) === null) return;
+    await this.#change(id, (before) => accept(transition(before)));
   }
 
   /** One change of an alarm after the other; different alarms go side by side. */
