@@ -6,8 +6,9 @@ export const SCHEMA_VERSION = 1;
 /**
  * Samples arrive in `inbox`, one or two pages a second whatever the number of channels, and are moved
  * once a minute into `raw`, clustered by channel, together with their share of `minute` and `hour`.
- * Writing straight into the clustered tables would touch three pages a channel every second: forty
- * times the wear on an SD card. `n` parts samples with one stamp, which a clock set back can make.
+ * Writing straight into the clustered tables would touch three pages a channel every second: ten times
+ * the wear on an SD card (`bench/telemetry_bench.ts`). `n` parts samples with one stamp, which a clock
+ * set back can make.
  */
 export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
