@@ -118,6 +118,15 @@ inBrowser("an island with an island of its own wakes up whole", async (browser, 
   await using visit = await browser.visit(`${base}/pair`);
   await visit.page.click("text=More first");
   assert.equal(await visit.page.textContent("#second output"), "2");
+  await visit.page.waitForSelector("#late");
+  assert.equal(
+    await visit.page.$eval(
+      "main",
+      (main) => [...main.children].map((e) => e.id || e.className).join(" "),
+    ),
+    "late pair below",
+    "one that was empty at first appears in its own place",
+  );
   assert.deepEqual(visit.problems(), []);
 });
 

@@ -24,6 +24,7 @@ Deno.test("routers, tests and parts in routes/ are not listed as pages", async (
   assert.deepEqual(routes, (await listFiles({ root: FIXTURE, ignore: [/^api\.ts$/] })).routes);
   assert.deepEqual(islands, [
     "islands/Counter.tsx",
+    "islands/Late.tsx",
     "islands/Pair.tsx",
     "islands/Values.tsx",
     "islands/panel.tsx",
@@ -35,7 +36,7 @@ Deno.test("a build of an unchanged project does nothing, and one of the same fil
   await using copy = await copyFixture();
   const first = await buildAt(copy.root);
   assert.equal(first.rebuilt, true);
-  assert.equal(first.islands, 5);
+  assert.equal(first.islands, 6);
   const written = await filesBelow(join(copy.root, "_fresh"));
   assert.deepEqual(await buildAt(copy.root), { ...first, rebuilt: false });
 

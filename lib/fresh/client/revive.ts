@@ -158,18 +158,12 @@ function nodesToVNodes(
   return children;
 }
 
-// What a person typed before the island woke up stays: the server's values are defaults only.
-const DEFAULTS: Record<string, string> = { value: "defaultValue", checked: "defaultChecked" };
-
 function attributesOf(element: Element): Props {
-  const isField = element instanceof HTMLInputElement;
   return Object.fromEntries(
-    [...element.attributes].map(({ name, value }) => [
-      isField ? DEFAULTS[name] ?? name : name,
-      value === "" && name in element && typeof element[name as keyof Element] === "boolean"
-        ? true
-        : value,
-    ]),
+    [...element.attributes].map(({ name, value }) => {
+      const isFlag = value === "" && typeof element[name as keyof Element] === "boolean";
+      return [name, isFlag ? true : value];
+    }),
   );
 }
 
