@@ -155,7 +155,7 @@ export class AgentDevice {
     const periodMs = Math.min(...periods);
     let dueMs = this.clock.monotonicMs();
     while (!this.#closed.signal.aborted) {
-      if (this.#started && !this.bus.wedged(this.id)) await this.#readOnce();
+      if (this.#started) await this.#readOnce();
       const nowMs = this.clock.monotonicMs();
       dueMs += periodMs * Math.max(1, Math.ceil((nowMs - dueMs) / periodMs));
       await this.clock.wait(dueMs - nowMs, this.#closed.signal).catch(() => {});
@@ -176,7 +176,9 @@ export class AgentDevice {
       );
     } catch (error) {
       // A reading that a safe state pushed aside is no fault of the device.
-      if (error instanceof Cancelled && error.code !== "timeout") return;
+      if (error instanceof Cancelled && (error.code === "safe" || error.code === "cancelled")) {
+        return;
+      }
       const { code, text } = faultOf(error);
       const bad = { value: null, quality: "bad", code } as const;
       this.#take(this.capability.channels.map(({ id }) => ({ channel: id, ...bad })), text);
@@ -494,7 +496,15 @@ function standing({ setpoint, safe }: DriverAnswer): string {
 
 /** `offline` for codes that mean nobody answered, `fault` for an answer that says no. */
 function statusOf(code: string): DeviceStatus {
-  const silent = ["no_ack", "timeout", "disconnected", "missing", "bus_error", "bus_stuck"];
+  const silent = [
+    "no_ack",
+    "timeout",
+    "wedged",
+    "disconnected",
+    "missing",
+    "bus_error",
+    "bus_stuck",
+  ];
   return silent.includes(code) ? "offline" : "fault";
 }
 

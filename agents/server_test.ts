@@ -505,8 +505,11 @@ Deno.test("a reading that never ends is given up and shown as timed out", async 
   bench.waits.set("t read", never);
   const talk = await Talk.started([new TestSensor("t", bench)]);
   await talk.clock.advance(10_200);
-  const [reading] = talk.notices("readings").at(-1).readings;
-  assert.deepEqual([reading.value, reading.quality, reading.code], [null, "bad", "timeout"]);
+  const latest = () => talk.notices("readings").at(-1).readings.at(-1);
+  assert.deepEqual([latest().value, latest().quality, latest().code], [null, "bad", "timeout"]);
+  await talk.clock.advance(3000);
+  assert.deepEqual([latest().value, latest().quality, latest().code], [null, "bad", "wedged"]);
+  assert.equal(talk.notices("device").at(-1).status, "offline");
 });
 
 Deno.test("a device that does not start is reported, tried again, and stops nobody else", async () => {

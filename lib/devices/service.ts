@@ -573,9 +573,14 @@ export class Devices {
       entry,
       this.options.gate.holder(entry.capability.deviceId),
     );
-    const agent = this.#agents.get(entry.agent);
-    if (agent?.live || view.state.status === "offline") return view;
-    return { ...view, state: { ...view.state, status: "unknown" } };
+    const agent = this.#agents.get(entry.agent)!;
+    const { state, restarts } = agent.status();
+    if (state === "ready" || state === "ended") return view;
+    // What is stored is what was true when the agent last spoke; now nobody knows.
+    const first = state === "starting" && restarts === 0;
+    const status = first ? "unknown" as const : "offline" as const;
+    const actuator = entry.capability.kind === "actuator" ? { readback: null, safe: false } : {};
+    return { ...view, state: { ...view.state, status, ...actuator } };
   }
 
   #tellState(entry: DeviceEntry): void {

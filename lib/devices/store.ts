@@ -48,10 +48,19 @@ export class DeviceStore {
   #keyed = 0;
   #trimming = false;
 
-  private constructor(private readonly kv: Kv, private readonly clock: Clock) {}
+  private constructor(
+    private readonly kv: Kv,
+    private readonly clock: Clock,
+    private readonly keyedMax: number,
+  ) {}
 
-  static async open(kv: Kv, clock: Clock): Promise<DeviceStore> {
-    const store = new DeviceStore(kv, clock);
+  /** `keyedMax`: keyed commands that are remembered, at most. */
+  static async open(
+    kv: Kv,
+    clock: Clock,
+    keyedMax = IDEMPOTENCY_COUNT_MAX,
+  ): Promise<DeviceStore> {
+    const store = new DeviceStore(kv, clock, keyedMax);
     for await (const _ of kv.list({ prefix: idempotencyTimeKey() })) store.#keyed++;
     return store;
   }
@@ -210,7 +219,7 @@ export class DeviceStore {
     this.#trimming = true;
     try {
       const oldMs = this.clock.nowMs() - IDEMPOTENCY_AGE_MS;
-      const excess = this.#keyed - IDEMPOTENCY_COUNT_MAX + 1;
+      const excess = this.#keyed - this.keyedMax + 1;
       const remove: Deno.KvKey[] = [];
       const found = this.kv.list({ prefix: idempotencyTimeKey() }, { limit: TRIM_BATCH });
       for await (const { key } of found) {

@@ -15,6 +15,8 @@ export interface Bench {
   readonly faults: Map<string, DeviceError>;
   /** Output by device, as the hardware has it. */
   readonly outputs: Map<string, number>;
+  /** False once the agent's process is gone: nothing acts any more. */
+  alive?(): boolean;
   /** Called after each change of an output. */
   onChange?: (deviceId: string, duty: number) => void;
 }
@@ -103,6 +105,7 @@ export class TestActuator implements Driver {
     const fault = this.bench.faults.get(`${this.id} ${act}`);
     if (fault !== undefined) throw fault;
     await this.bench.waits.get(`${this.id} ${act}`)?.(signal);
+    if (this.bench.alive?.() === false) await new Promise<never>(() => {});
   }
   #write(duty: number): void {
     this.#duty = duty;
