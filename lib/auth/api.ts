@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { createApi, type HoldfastEnv } from "../http.ts";
 import { Problem } from "../problem.ts";
 import type { Auth } from "./auth.ts";
-import { actorOf, atLeast } from "./model.ts";
+import { actorOf } from "./model.ts";
 import {
   addUserRoute,
   changeUserRoute,
@@ -91,38 +91,16 @@ export function authApi(auth: Auth): OpenAPIHono<HoldfastEnv> {
     return c.body(null, 204);
   });
 
-  api.openapi(tokensRoute, (c) => {
-    const actor = actorOf(c.get("principal"));
-    const all = atLeast(c.get("principal").role, "admin");
-    return c.json({ tokens: auth.tokens.list().filter((t) => all || t.createdBy === actor) }, 200);
-  });
+  api.openapi(tokensRoute, (c) => c.json({ tokens: auth.tokensOf(c.get("principal")) }, 200));
 
   api.openapi(issueRoute, async (c) => {
-    const ask = c.req.valid("json");
-    const principal = c.get("principal");
-    if (!atLeast(principal.role, ask.role)) {
-      throw new Problem("forbidden", `A token with role "${ask.role}" would exceed your own role`);
-    }
-    // A narrow token cannot give birth to a wide one.
-    const scopes = principal.kind === "token" && principal.scopes.length > 0
-      ? ask.scopes.filter((scope) => principal.scopes.includes(scope))
-      : ask.scopes;
-    if (scopes.length < ask.scopes.length || (ask.scopes.length === 0 && isNarrow(c))) {
-      throw new Problem("forbidden", "The new token's scopes would exceed your token's");
-    }
-    const issued = await auth.tokens.issue({ ...ask, scopes }, actorOf(principal));
+    const issued = await auth.issueTokenAs(c.get("principal"), c.req.valid("json"));
     if (!issued.ok) throw tokenProblem(issued.refusal);
     return c.json({ ...issued.value.record, token: issued.value.token }, 201);
   });
 
   api.openapi(revokeRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    const actor = actorOf(c.get("principal"));
-    const own = auth.tokens.list().some((t) => t.id === id && t.createdBy === actor);
-    if (!own && !atLeast(c.get("principal").role, "admin")) {
-      throw new Problem("forbidden", "Only an admin may revoke the tokens of others");
-    }
-    const revoked = await auth.tokens.revoke(id, actor);
+    const revoked = await auth.revokeTokenAs(c.get("principal"), c.req.valid("param").id);
     if (!revoked.ok) throw tokenProblem(revoked.refusal);
     return c.body(null, 204);
   });
@@ -172,11 +150,6 @@ function isFormRequest(c: Context<HoldfastEnv>): boolean {
   );
 }
 
-function isNarrow(c: Context<HoldfastEnv>): boolean {
-  const principal = c.get("principal");
-  return principal.kind === "token" && principal.scopes.length > 0;
-}
-
 function nameOf(principal: HoldfastEnv["Variables"]["principal"]): string {
   switch (principal.kind) {
     case "local":
@@ -209,6 +182,8 @@ function tokenProblem(refusal: TokenRefusal): Problem {
       return new Problem("not-found", `There is no token "${refusal.id}"`);
     case "too-many-tokens":
       return new Problem("forbidden", "There are too many tokens; revoke some that nobody uses");
+    case "exceeds-own":
+      return new Problem("forbidden", `The new token's ${refusal.what} would exceed your own`);
     case "already-expired":
       return new Problem("invalid-request", '"expiresAtMs" lies in the past', {
         errors: [{ path: "expiresAtMs", message: "lies in the past", in: "json" }],

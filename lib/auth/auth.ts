@@ -4,11 +4,11 @@ import type { Kv } from "../kv.ts";
 import { Problem } from "../problem.ts";
 import { accept, refuse, type Result } from "../result.ts";
 import { Attempts } from "./attempts.ts";
-import type { Principal, Role } from "./model.ts";
+import { actorOf, atLeast, type Principal, type Role } from "./model.ts";
 import { OWNER_COOKIE, Owners } from "./owners.ts";
 import { passwordMatches, pretendToCheck } from "./secrets.ts";
 import { Sessions } from "./sessions.ts";
-import { Tokens } from "./tokens.ts";
+import { type TokenAsk, type TokenRefusal, Tokens, type TokenView } from "./tokens.ts";
 import { type UserRefusal, Users, type UserView } from "./users.ts";
 
 export const SESSION_COOKIE = "holdfast_session";
@@ -166,6 +166,33 @@ export class Auth {
       return removed;
     },
   };
+
+  /** All tokens for an admin, for others those they made. */
+  tokensOf(principal: Principal): TokenView[] {
+    const actor = actorOf(principal);
+    const all = atLeast(principal.role, "admin");
+    return this.tokens.list().filter((token) => all || token.createdBy === actor);
+  }
+
+  /** Issues a token that can do no more than who asks for it. */
+  async issueTokenAs(
+    principal: Principal,
+    ask: TokenAsk,
+  ): Promise<Result<{ token: string; record: TokenView }, TokenRefusal>> {
+    const own = principal.kind === "token" ? principal.scopes : [];
+    const isWider = own.length > 0 &&
+      (ask.scopes.length === 0 || ask.scopes.some((scope) => !own.includes(scope)));
+    if (!atLeast(principal.role, ask.role)) return refuse({ kind: "exceeds-own", what: "role" });
+    if (isWider) return refuse({ kind: "exceeds-own", what: "scopes" });
+    return await this.tokens.issue(ask, actorOf(principal));
+  }
+
+  /** Revokes any token for an admin, for others one they made. */
+  async revokeTokenAs(principal: Principal, id: string): Promise<Result<TokenView, TokenRefusal>> {
+    const isTheirs = this.tokensOf(principal).some((token) => token.id === id);
+    if (!isTheirs) return refuse({ kind: "token-unknown", id });
+    return await this.tokens.revoke(id, actorOf(principal));
+  }
 
   /** For one experiment's script; replaces its earlier one. */
   issueExperimentToken(id: string, number: number): Promise<string> {

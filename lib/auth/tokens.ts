@@ -15,7 +15,9 @@ const WRITE_EVERY_MS = 5 * 60_000;
 export type TokenRefusal =
   | { kind: "token-unknown"; id: string }
   | { kind: "too-many-tokens"; max: number }
-  | { kind: "already-expired" };
+  | { kind: "already-expired" }
+  /** It would allow more than who asks for it may. */
+  | { kind: "exceeds-own"; what: "role" | "scopes" };
 
 /** A token as people see it: never its secret, nor the hash. */
 export type TokenView = Omit<TokenRecord, "v" | "sha256" | "experiment"> & { expired: boolean };

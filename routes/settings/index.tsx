@@ -118,7 +118,7 @@ function Themes({ state }: { state: State }) {
 function Tokens({ state, issued }: { state: State; issued: Issued }) {
   const { auth, clock } = state.instrument;
   const nowMs = clock.nowMs();
-  const tokens = auth.tokens.list();
+  const tokens = auth.tokensOf(state.principal);
   const roles = ROLES.filter((role) => atLeast(state.principal.role, role));
   return (
     <section class="card wide" id="tokens">

@@ -1,5 +1,5 @@
-import { HttpError, page } from "fresh";
-import { actorOf, atLeast, Role, SCOPES } from "../../lib/auth/mod.ts";
+import { page } from "fresh";
+import { Role, SCOPES } from "../../lib/auth/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
 import SettingsPage, { type Issued } from "./index.tsx";
 
@@ -11,7 +11,7 @@ export const handler = define.handlers<Issued>({
     const form = await ctx.req.formData();
     const revoke = form.get("revoke");
     if (revoke !== null) {
-      await auth.tokens.revoke(String(revoke), actorOf(principal));
+      await auth.revokeTokenAs(principal, String(revoke));
       return ctx.redirect("/settings#tokens", 303);
     }
     const role = Role.safeParse(form.get("role"));
@@ -22,14 +22,8 @@ export const handler = define.handlers<Issued>({
         failure: "A token needs a name of 1 to 64 characters and a role",
       });
     }
-    if (!atLeast(principal.role, role.data)) {
-      throw new HttpError(403, "Your role is below that role");
-    }
     const scopes = SCOPES.filter((scope) => form.getAll("scope").includes(scope));
-    const issued = await auth.tokens.issue(
-      { name, role: role.data, scopes, expiresAtMs: null },
-      actorOf(principal),
-    );
+    const issued = await auth.issueTokenAs(principal, { name, role: role.data, scopes });
     return page(
       issued.ok
         ? { token: issued.value.token, failure: null }
