@@ -1,0 +1,15 @@
+import type { CommandSpec } from "./command.ts";
+import { config, init } from "./configuration.ts";
+import { doctor } from "./doctor.ts";
+import { EXPERIMENT_COMMANDS } from "./experiments.ts";
+import { agent, serve } from "./serve.ts";
+
+/** In the order in which help shows them. */
+export const COMMANDS: readonly CommandSpec[] = [
+  serve,
+  init,
+  config,
+  doctor,
+  ...EXPERIMENT_COMMANDS,
+  agent,
+];

@@ -1,0 +1,208 @@
+import { readFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { delay, systemClock } from "../clock.ts";
+import { ApiClient, CLIENT_OPTIONS } from "./api_client.ts";
+import { type CliHost, type CommandArgs, CommandFailed, type CommandSpec } from "./command.ts";
+import { EXIT } from "./exit_codes.ts";
+import { columns, stamp } from "./text.ts";
+
+/** What these commands read of an experiment's record. */
+interface Experiment {
+  readonly id: string;
+  readonly number: number;
+  readonly title: string;
+  readonly ownerLabel: string;
+  readonly state: string;
+  readonly position: number | null;
+  readonly createdAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly exitCode: number | null;
+  readonly error: { readonly text: string } | null;
+}
+
+/** Where the log says nothing, as before a run starts. */
+const ASK_AGAIN_MS = 1000;
+const TERMINAL = ["completed", "failed", "cancelled", "timed_out", "interrupted"];
+
+export const submit: CommandSpec = {
+  name: "experiments submit",
+  summary: "Submit a script to the queue",
+  positionals: "SCRIPT",
+  options: {
+    ...CLIENT_OPTIONS,
+    kind: { value: "KIND", help: "python or typescript (default: by the file's ending)" },
+    title: { value: "TEXT", help: "What people call it (default: the file's name)" },
+    device: { value: "ID", multiple: true, help: "A device it will hold; repeat (default: all)" },
+    watch: { help: "Follow its log until it ends" },
+  },
+  async run(args, host) {
+    const file = resolve(host.cwd, args.positionals[0]!);
+    const kind = args.text("kind") ?? (/\.[mc]?ts$/.test(file) ? "typescript" : "python");
+    const api = ApiClient.of(args, host);
+    const experiment = await api.json<Experiment>("POST", "/experiments", {
+      script: scriptText(file),
+      kind,
+      title: args.text("title") ?? basename(file),
+      devices: args.list("device"),
+    });
+    host.out(String(experiment.number));
+    const place = experiment.position === null ? "" : `, at position ${experiment.position}`;
+    host.err(`Experiment ${experiment.number} is ${experiment.state}${place}`);
+    return args.flag("watch") ? await follow(api, experiment.id, host) : EXIT.ok;
+  },
+};
+
+export const list: CommandSpec = {
+  name: "experiments list",
+  summary: "List experiments, newest first",
+  options: {
+    ...CLIENT_OPTIONS,
+    state: { value: "STATES", help: "Only these, separated by commas: queued,running" },
+    limit: { value: "NUMBER", help: "At most so many (default: 20)" },
+    json: { help: "As JSON" },
+  },
+  async run(args, host) {
+    const query = new URLSearchParams({ limit: args.text("limit") ?? "20" });
+    const state = args.text("state");
+    if (state !== undefined) query.set("state", state);
+    const { experiments } = await ApiClient.of(args, host).json<{ experiments: Experiment[] }>(
+      "GET",
+      `/experiments?${query}`,
+    );
+    if (args.flag("json")) host.out(JSON.stringify(experiments, null, 2));
+    else {
+      const rows = experiments.map((e) => [
+        String(e.number),
+        e.position === null ? e.state : `${e.state} (${e.position})`,
+        stamp(e.createdAtMs),
+        e.ownerLabel,
+        e.title,
+      ]);
+      for (const line of columns(["No.", "State", "Submitted", "Owner", "Title"], rows)) {
+        host.out(line);
+      }
+    }
+    return EXIT.ok;
+  },
+};
+
+export const watch: CommandSpec = {
+  name: "experiments watch",
+  summary: "Follow an experiment's log until it ends",
+  positionals: "NUMBER",
+  options: CLIENT_OPTIONS,
+  notes: [`Ends with 0 when it completed, with ${EXIT.notCompleted} when it ended otherwise.`],
+  run: (args, host) => follow(ApiClient.of(args, host), args.positionals[0]!, host),
+};
+
+export const cancel: CommandSpec = {
+  name: "experiments cancel",
+  summary: "Cancel an experiment; one that runs is stopped, its devices go to their end state",
+  positionals: "NUMBER",
+  options: { ...CLIENT_OPTIONS, reason: { value: "TEXT", help: "Why, for the record" } },
+  async run(args, host) {
+    const id = encodeURIComponent(args.positionals[0]!);
+    const reason = args.text("reason");
+    const experiment = await ApiClient.of(args, host).json<Experiment>(
+      "POST",
+      `/experiments/${id}/cancel`,
+      reason === undefined ? {} : { reason },
+    );
+    host.err(`Experiment ${experiment.number} is ${experiment.state}`);
+    return EXIT.ok;
+  },
+};
+
+export const download: CommandSpec = {
+  name: "experiments download",
+  summary: "Download an experiment's files as a zip, also while it runs",
+  positionals: "NUMBER",
+  options: {
+    ...CLIENT_OPTIONS,
+    out: { value: "FILE", help: "Where to (default: experiment_NUMBER_results.zip)" },
+    force: { help: "Replace a file that is there" },
+  },
+  async run(args, host) {
+    const id = encodeURIComponent(args.positionals[0]!);
+    const api = ApiClient.of(args, host);
+    const { number } = await api.json<Experiment>("GET", `/experiments/${id}`);
+    const file = resolve(host.cwd, args.text("out") ?? `experiment_${number}_results.zip`);
+    const reply = await api.fetch("GET", `/experiments/${id}/archive.zip`);
+    await save(reply, file, args);
+    host.out(file);
+    return EXIT.ok;
+  },
+};
+
+export const EXPERIMENT_COMMANDS = [submit, list, watch, cancel, download];
+
+function scriptText(file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    const why = error instanceof TypeError ? "it is not UTF-8 text" : (error as Error).message;
+    throw new CommandFailed(EXIT.failed, `Cannot read the script "${file}": ${why}`);
+  }
+}
+
+/** Copies the log to stdout until the run ends, through pauses of the connection. */
+async function follow(api: ApiClient, given: string, host: CliHost): Promise<number> {
+  const id = encodeURIComponent(given);
+  let bytes = 0;
+  let rest = "";
+  for (;;) {
+    const before = bytes;
+    const reply = await api.fetch("GET", `/experiments/${id}/log?follow=1&from=${bytes}`);
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of reply.body ?? []) {
+        bytes += chunk.byteLength;
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+        rest = lines.pop()!;
+        for (const line of lines) host.out(line);
+      }
+    } catch (error) {
+      host.err(`The connection broke (${(error as Error).message}); following again`);
+    }
+    const experiment = await api.json<Experiment>("GET", `/experiments/${id}`);
+    if (!TERMINAL.includes(experiment.state)) {
+      if (bytes === before) await delay(systemClock, ASK_AGAIN_MS);
+      continue;
+    }
+    if (rest !== "") host.out(rest);
+    host.err(`Experiment ${experiment.number} ${experiment.state}${endText(experiment)}`);
+    return experiment.state === "completed" ? EXIT.ok : EXIT.notCompleted;
+  }
+}
+
+function endText({ exitCode, error }: Experiment): string {
+  if (error !== null) return `: ${error.text}`;
+  return exitCode === null ? "" : ` with exit code ${exitCode}`;
+}
+
+async function save(reply: Response, file: string, args: CommandArgs): Promise<void> {
+  let handle;
+  try {
+    handle = await open(file, args.flag("force") ? "w" : "wx");
+  } catch (error) {
+    await reply.body?.cancel();
+    const { code, message } = error as { code?: string; message: string };
+    throw new CommandFailed(
+      EXIT.failed,
+      code === "EEXIST"
+        ? `"${file}" is there already; --force replaces it`
+        : `Cannot write "${file}": ${message}`,
+    );
+  }
+  try {
+    for await (const chunk of reply.body ?? []) await handle.write(chunk);
+    await handle.sync();
+  } catch (cause) {
+    throw new CommandFailed(EXIT.failed, `"${file}" is incomplete: the download broke off`, {
+      cause,
+    });
+  } finally {
+    await handle.close();
+  }
+}
