@@ -40,8 +40,8 @@ export async function superviseRun(): Promise<void> {
   Deno.addSignalListener("SIGINT", () => run.end("stopped", "it was told to stop"));
   const ready: RunReady = { pid: self.pid, startTicks: self.startTicks };
   await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(ready) + "\n"));
-  const word = (await lines.next()).value;
-  if (word !== "go" || run.ending !== null) {
+  const told = await Promise.race([lines.next(), run.asked]);
+  if (told?.value !== "go" || run.ending !== null) {
     record.write({
       reason: "unstarted",
       exitCode: null,
@@ -96,6 +96,9 @@ const LOOK_MS = 50;
 class Run {
   /** Why it is being ended, once it is. */
   ending: { reason: RunEndReason; text: string } | null = null;
+  #ask = Promise.withResolvers<undefined>();
+  /** Settles when its end is asked for. */
+  readonly asked = this.#ask.promise;
   /** The command's own process, the root of all others. */
   #root: ProcessId | null = null;
   #log: RunLog | null = null;
@@ -151,6 +154,7 @@ class Run {
   end(reason: RunEndReason, text: string): void {
     if (this.ending !== null) return;
     this.ending = { reason, text };
+    this.#ask.resolve(undefined);
     const polite = reason === "stopped" || reason === "wall";
     this.#killAtMs = polite ? performance.now() + this.plan.graceMs : 0;
     this.#press(new Map());

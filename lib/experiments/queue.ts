@@ -184,6 +184,8 @@ export class Queue {
   async #turn(): Promise<void> {
     try {
       while (this.#asked && !this.#closing.signal.aborted) {
+        // Whoever committed the event that woke us has not yet heard of it, and their memory is asked here.
+        await settled();
         this.#asked = false;
         await this.#look();
       }

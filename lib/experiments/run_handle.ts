@@ -70,12 +70,18 @@ export async function startRun(
     const ready = RunReady.parse(JSON.parse(await firstLine(child.stdout)));
     let released = false;
     let told = false;
+    // Without `go` the end of its input tells it that none will come.
+    const unsay = () => {
+      if (!told) input.close().catch(() => {});
+      told = true;
+    };
     const watch = new Watch(ready, plan, folders, clock);
     const exited = child.status.then(() => released ? new Promise<null>(() => {}) : watch.atEnd());
     return {
       process: ready,
       exited,
       async go() {
+        if (told) return;
         told = true;
         try {
           await write("go");
@@ -84,11 +90,14 @@ export async function startRun(
           // It ended meanwhile, as `exited` will tell.
         }
       },
-      stop: (graceMs) => watch.stop(graceMs),
+      stop(graceMs) {
+        unsay();
+        watch.stop(graceMs);
+      },
       release() {
         released = true;
         watch.release();
-        if (!told) input.close().catch(() => {});
+        unsay();
         child.unref();
       },
     };

@@ -1,0 +1,266 @@
+import { systemClock } from "../clock.ts";
+import { Config, ConfigFile } from "../config_schema.ts";
+import type { DeviceView } from "../devices/model.ts";
+import { Kv } from "../kv.ts";
+import { Locks } from "../locks/mod.ts";
+import type { Log } from "../log.ts";
+import { type Experiment, type ExperimentAsk, isTerminal } from "./model.ts";
+import type { RunDevices } from "./queue.ts";
+import { Experiments, type ExperimentsOptions } from "./service.ts";
+
+/** For tests of runs: real processes, real store, real locks; devices that only note what they were told. */
+
+export const hasPython = isProgram("/usr/bin/python3");
+export const hasBwrap = isProgram("/usr/bin/bwrap");
+
+function isProgram(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+export const silent: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silent,
+};
+
+/** Two actuators and a sensor; STOP can be pressed. */
+export class NotingDevices implements RunDevices {
+  brought: { states: Record<string, unknown>; actor: string }[] = [];
+  #stopped: ReturnType<RunDevices["stopped"]> = null;
+
+  constructor(private readonly kv: Kv) {}
+
+  list(): DeviceView[] {
+    return [view("stirrer", "actuator"), view("pump-inflow", "actuator"), view("co2", "sensor")];
+  }
+  bring(states: Record<string, unknown>, actor: string): Promise<unknown> {
+    this.brought.push({ states, actor });
+    return Promise.resolve([]);
+  }
+  stopped() {
+    return this.#stopped;
+  }
+  /** As the real ones do: what stops or clears is an event. */
+  async press(reason: string | null): Promise<void> {
+    this.#stopped = reason === null ? null : { sinceMs: 1, actor: "user:anna", reason };
+    await this.kv.transact([], () => ({
+      ok: true,
+      value: {
+        value: null,
+        events: [{ type: "instrument.stop", subject: "instrument", actor: "x", text: "stop" }],
+      },
+    }));
+  }
+}
+
+function view(deviceId: string, kind: "sensor" | "actuator"): DeviceView {
+  return {
+    capability: {
+      deviceId,
+      label: deviceId,
+      component: deviceId,
+      kind,
+      bus: "none",
+      simulated: true,
+      description: "",
+      channels: [],
+      operations: [],
+      facts: {},
+    },
+    state: {
+      deviceId,
+      status: "ready",
+      setpoint: null,
+      readback: null,
+      safe: true,
+      actor: "system",
+      atMs: 0,
+      lastError: null,
+    },
+    readings: [],
+    holder: null,
+  };
+}
+
+export interface Rig extends AsyncDisposable {
+  readonly dir: string;
+  readonly kv: Kv;
+  readonly locks: Locks;
+  readonly devices: NotingDevices;
+  readonly experiments: Experiments;
+  /** Tokens of running experiments, by id. */
+  readonly tokens: Map<string, string>;
+  /** What scripts asked the API: `GET /path token`. */
+  readonly asked: string[];
+  readonly apiPort: number;
+  submit(script: string, ask?: Partial<ExperimentAsk>): Promise<Experiment>;
+  /** Resolves when the experiment reaches one of these states. */
+  reach(id: string, ...states: Experiment["state"][]): Promise<Experiment>;
+  /** Resolves when it has ended. */
+  ended(id: string): Promise<Experiment>;
+  /** Resolves when the log holds `text`. */
+  says(id: string, text: string): Promise<void>;
+  /** Submits, waits for the end, and gives the log with it. */
+  run(script: string, ask?: Partial<ExperimentAsk>): Promise<Experiment & { log: string }>;
+  /** Closes the experiments and the store, and leaves the folder. */
+  close(): Promise<void>;
+}
+
+export interface RigOptions {
+  readonly dir?: string;
+  readonly kvPath?: string;
+  readonly config?: Partial<Config["experiments"]>;
+  readonly options?: Partial<ExperimentsOptions>;
+  /** Called at each thing the experiments ask of others, before it is done. */
+  readonly step?: (what: string) => void;
+  readonly begin?: boolean;
+}
+
+/** Opens experiments over a store in memory, or the one at `kvPath`. */
+export async function openRig(o: RigOptions = {}): Promise<Rig> {
+  const dir = o.dir ?? await Deno.makeTempDir({ prefix: "holdfast-runs-" });
+  const kv = await Kv.open(o.kvPath ?? ":memory:", systemClock);
+  const locks = await Locks.open(kv, systemClock);
+  const devices = new NotingDevices(kv);
+  const tokens = new Map<string, string>();
+  const asked: string[] = [];
+  const step = o.step ?? (() => {});
+  const api = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    asked.push(`${request.method} ${pathname} ${request.headers.get("authorization") ?? ""}`);
+    return Response.json({ status: "operational" });
+  });
+  const config = ConfigFile.parse({ experiments: { killGraceMs: 1500, stopGraceMs: 0 } });
+  const experiments = await Experiments.open({
+    kv,
+    clock: systemClock,
+    log: silent,
+    locks: {
+      grantAll: (ask) => (step("grant"), locks.grantAll(ask)),
+      releaseAll: (actor, reason) => (step("release"), locks.releaseAll(actor, reason)),
+      holder: (id) => locks.holder(id),
+      holders: () => locks.holders(),
+    },
+    devices: {
+      list: () => devices.list(),
+      stopped: () => devices.stopped(),
+      bring: (states, actor) => (step("bring"), devices.bring(states, actor)),
+    },
+    auth: {
+      issueExperimentToken(id) {
+        step("token");
+        tokens.set(id, `token-of-${id}`);
+        return Promise.resolve(`token-of-${id}`);
+      },
+      revokeExperimentToken(id) {
+        step("revoke");
+        tokens.delete(id);
+        return Promise.resolve();
+      },
+    },
+    dir,
+    apiUrl: () => `http://127.0.0.1:${api.addr.port}`,
+    config: { ...config.experiments, ...o.config },
+    diskFloorMb: 10,
+    watchMs: 100,
+    ...o.options,
+  });
+  if (o.begin !== false) await experiments.begin();
+
+  const reach = (id: string, ...states: Experiment["state"][]) =>
+    new Promise<Experiment>((resolve, reject) => {
+      const stop = experiments.onChange((one) => {
+        if (one.id !== id) return;
+        if (states.includes(one.state)) {
+          stop();
+          resolve(one);
+        } else if (isTerminal(one.state)) {
+          stop();
+          reject(new Error(`It is ${one.state}: ${one.error?.text}, not ${states.join(" or ")}`));
+        }
+      });
+      experiments.get(id).then((one) => {
+        if (one !== null && states.includes(one.state)) {
+          stop();
+          resolve(one);
+        }
+      }, reject);
+    });
+  const ended = (id: string) =>
+    reach(id, "completed", "failed", "cancelled", "timed_out", "interrupted");
+  const submit = async (script: string, ask: Partial<ExperimentAsk> = {}) => {
+    const submitted = await experiments.submit(
+      { script, kind: "python", ...ask } as ExperimentAsk,
+      { owner: "user:anna", actor: "user:anna" },
+    );
+    if (!submitted.ok) throw new Error(JSON.stringify(submitted.refusal));
+    return submitted.value.experiment;
+  };
+  let isClosed = false;
+  const close = async () => {
+    if (isClosed) return;
+    isClosed = true;
+    await experiments.close();
+    kv.close();
+    await api.shutdown();
+  };
+  return {
+    dir,
+    kv,
+    locks,
+    devices,
+    experiments,
+    tokens,
+    asked,
+    apiPort: api.addr.port,
+    submit,
+    reach,
+    ended,
+    async says(id, text) {
+      const end = new AbortController();
+      let seen = "";
+      for await (const piece of experiments.logStream(id, end.signal)) {
+        seen += piece.text;
+        if (seen.includes(text)) return;
+      }
+      throw new Error(`It never said ${JSON.stringify(text)}: ${seen}`);
+    },
+    async run(script, ask) {
+      const { id } = await submit(script, ask);
+      const end = await ended(id);
+      return { ...end, log: experiments.log(id, { tail: 100_000 }).text };
+    },
+    close,
+    async [Symbol.asyncDispose]() {
+      const running = experiments.running();
+      if (running !== null) {
+        const over = ended(running.id);
+        await experiments.cancel(running.id, "system", "the test is over");
+        await over;
+      }
+      await close();
+      if (o.dir === undefined) await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
+/** Pids of processes whose command line holds `text`. */
+export function processesWith(text: string): number[] {
+  const found: number[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name) || Number(name) === Deno.pid) continue;
+    try {
+      const line = new TextDecoder().decode(Deno.readFileSync(`/proc/${name}/cmdline`));
+      if (line.includes(text)) found.push(Number(name));
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return found;
+}
