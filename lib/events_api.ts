@@ -77,18 +77,15 @@ const eventsRoute = createRoute({
   },
 });
 
-/** `/events`: the event log, page by page. `seq` gives the newest event's number. */
-export function eventsApi(
-  events: Pick<EventLog, "read" | "firstSeq">,
-  seq: () => number,
-): OpenAPIHono<HoldfastEnv> {
+/** `/events`: the event log, page by page. */
+export function eventsApi(events: Pick<EventLog, "read" | "firstSeq">): OpenAPIHono<HoldfastEnv> {
   return createApi().openapi(eventsRoute, async (c) => {
     const { after, before, limit, type, subject, order } = c.req.valid("query");
     const ascending = (order ?? (after === undefined ? "desc" : "asc")) === "asc";
     // Read one more than asked, to know whether there is another page.
     const most = limit + 1;
     const filter = { limit: most, types: type, subject };
-    const lastSeq = seq();
+    const [newest] = await events.read({ limit: 1 });
     const found = ascending
       ? await events.read({ ...filter, afterSeq: after ?? 0, beforeSeq: before })
       : (await events.read({ ...filter, beforeSeq: before }))
@@ -97,7 +94,7 @@ export function eventsApi(
     return c.json({
       events: page,
       firstSeq: await events.firstSeq(),
-      lastSeq,
+      lastSeq: newest?.seq ?? 0,
       next: found.length > limit ? page.at(-1)!.seq : null,
     }, 200);
   });

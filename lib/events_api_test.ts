@@ -28,7 +28,7 @@ async function withApi(
       },
     }));
   }
-  const api = eventsApi(log, () => kv.seq);
+  const api = eventsApi(log);
   api.onError((error, c) => problemResponse(error, c));
   try {
     await work(
