@@ -77,7 +77,8 @@ export function loadConfig(source: ConfigSource): Result<LoadedConfig, ConfigRef
     return refuse({ kind: "invalid-config", file: present ? file : null, mistakes });
   }
   const base = variables.has("data.dir") || !present ? cwd : dirname(file);
-  const { data, simulation, agents } = parsed.data;
+  const { data, agents } = parsed.data;
+  const { enabled = agents.length === 0, ...simulation } = parsed.data.simulation;
   const duplicate = agents.find((a, i) => agents.findIndex((b) => b.id === a.id) !== i);
   if (duplicate !== undefined) {
     const path = `agents.${agents.lastIndexOf(duplicate)}.id`;
@@ -95,7 +96,7 @@ export function loadConfig(source: ConfigSource): Result<LoadedConfig, ConfigRef
     config: {
       ...parsed.data,
       data: { ...data, dir: resolve(base, data.dir) },
-      simulation: { ...simulation, enabled: simulation.enabled ?? agents.length === 0 },
+      simulation: { enabled, ...simulation },
     },
     file: present ? file : null,
     warnings,
