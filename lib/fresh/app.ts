@@ -203,7 +203,7 @@ const NOT_BUILT: Attachment = {
     boot: { url: "", preload: [] },
     devScripts: [],
     file: () => null,
-    devResponse: () => null,
+    devResponse: () => Promise.resolve(null),
   },
   onError: (error) => console.error(error),
 };

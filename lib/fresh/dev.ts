@@ -7,8 +7,9 @@ import { decodePath, islandMap } from "./server.ts";
 
 const EVENTS_PATH = "/_fresh/dev/events";
 const SCRIPT_PATH = "/_fresh/dev/reload.js";
+const ASK_AGAIN_MS = 1000;
 
-// A page asks which build it is served by: another answer, after a restart or a change of a file, reloads it.
+// Another answer, after a restart or a change of a file, reloads the page.
 const SCRIPT = `let seen = null;
 new EventSource(${JSON.stringify(EVENTS_PATH)}).addEventListener("build", ({ data }) => {
   if (seen !== null && seen !== data) location.reload();
@@ -25,10 +26,10 @@ export interface DevOptions {
 }
 
 /**
- * A build made in memory, with source maps, that follows changes of `static/`. Changed modules need another
- * process (\`deno run --watch\`); pages reload when they meet it.
+ * A build made in memory, with source maps, that takes up changes of `static/`. Changed modules need another
+ * process (`deno run --watch`); open pages notice either and reload.
  */
-export async function openDevBuild(options: DevOptions): Promise<Build & AsyncDisposable> {
+export async function openDevBuild(options: DevOptions): Promise<Build> {
   const { root } = options;
   const project = { ...holdfastProject(root), ...options.ignore && { ignore: options.ignore } };
   const manifest = options.manifest ?? await importManifest(project);
@@ -46,20 +47,14 @@ export async function openDevBuild(options: DevOptions): Promise<Build & AsyncDi
   );
   bundles.set(SCRIPT_PATH, inMemory("reload.js", new TextEncoder().encode(SCRIPT), false));
 
-  let statics = await readStatic(root);
-  const started = crypto.randomUUID();
-  const idNow = () =>
-    digest(started, ...[...bundles.keys(), ...[...statics].flatMap(([k, v]) => [k, v.etag])]);
-  let id = idNow();
-  const listeners = new Set<ReadableStreamDefaultController<Uint8Array>>();
-  const tell = (controller: ReadableStreamDefaultController<Uint8Array>) =>
-    controller.enqueue(new TextEncoder().encode(`event: build\ndata: ${id}\n\n`));
-
-  const watcher = await watch(join(root, "static"), async () => {
+  const process = crypto.randomUUID();
+  let statics = new Map<string, StaticFile>();
+  let id = "";
+  async function lookAgain(): Promise<void> {
     statics = await readStatic(root);
-    id = idNow();
-    for (const controller of listeners) tell(controller);
-  });
+    id = digest(process, ...[...statics].flatMap(([path, { etag }]) => [path, etag]));
+  }
+  await lookAgain();
 
   return {
     root,
@@ -72,25 +67,13 @@ export async function openDevBuild(options: DevOptions): Promise<Build & AsyncDi
     boot: bundled.boot,
     devScripts: [SCRIPT_PATH],
     file: (path) => bundles.get(path) ?? statics.get(decodePath(path)) ?? null,
-    devResponse(url) {
+    async devResponse(url) {
       if (url.pathname !== EVENTS_PATH) return null;
-      let own: ReadableStreamDefaultController<Uint8Array>;
-      const body = new ReadableStream<Uint8Array>({
-        start(controller) {
-          own = controller;
-          listeners.add(controller);
-          tell(controller);
-        },
-        cancel: () => void listeners.delete(own),
-      });
-      return new Response(body, {
+      await lookAgain();
+      // It ends at once and the browser asks again: no open stream keeps the server from stopping.
+      return new Response(`retry: ${ASK_AGAIN_MS}\nevent: build\ndata: ${id}\n\n`, {
         headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
       });
-    },
-    async [Symbol.asyncDispose]() {
-      for (const controller of listeners) controller.close();
-      listeners.clear();
-      await watcher.close();
     },
   };
 }
@@ -119,27 +102,4 @@ async function readStatic(root: string): Promise<Map<string, StaticFile>> {
     }),
   );
   return new Map(entries);
-}
-
-/** Calls `changed` after each burst of changes below `folder`; no folder, no changes. */
-async function watch(
-  folder: string,
-  changed: () => Promise<void>,
-): Promise<{ close(): Promise<void> }> {
-  const isThere = await Deno.stat(folder).then(() => true, () => false);
-  if (!isThere) return { close: () => Promise.resolve() };
-  const watcher = Deno.watchFs(folder);
-  const done = (async () => {
-    for await (const event of watcher) {
-      if (event.kind === "access") continue;
-      // A file may be gone again, or half written: the change that follows tells of it.
-      await changed().catch((error) => console.warn("Cannot read static/", error));
-    }
-  })();
-  return {
-    async close() {
-      watcher.close();
-      await done;
-    },
-  };
 }

@@ -47,5 +47,5 @@ export interface Build {
   /** The file at a decoded path, e.g. `/css/app.css`. */
   file(path: string): StaticFile | null;
   /** Answers addresses of development only. */
-  devResponse(url: URL): Response | null;
+  devResponse(url: URL): Promise<Response | null>;
 }

@@ -78,20 +78,20 @@ export async function importManifest(project: Project): Promise<Manifest> {
 export function manifestModule({ routes, islands }: ProjectFiles): string {
   const line = (name: string, path: string) =>
     `import * as ${name} from ${JSON.stringify(`./${path}`)};`;
-  const key = (path: string, name: string) => `    ${JSON.stringify(path)}: ${name},`;
+  const key = (path: string, name: string) => `  ${JSON.stringify(path)}: ${name},`;
   return [
     "// Written by `deno task build` from the files of routes/ and islands/. Not edited by hand.",
     ...routes.map((path, i) => line(`route${i}`, `routes/${path}`)),
     ...islands.map((path, i) => line(`island${i}`, path)),
     "",
-    "/** The pages and islands of this version; `openBuild` in lib/fresh/server.ts takes it. */",
-    "export const manifest = {",
-    "  routes: {",
+    "/** Pages and what wraps them, by their path below routes/. */",
+    "export const routes = {",
     ...routes.map((path, i) => key(path, `route${i}`)),
-    "  },",
-    "  islands: {",
+    "};",
+    "",
+    "/** Islands by their path. */",
+    "export const islands = {",
     ...islands.map((path, i) => key(path, `island${i}`)),
-    "  },",
     "};",
     "",
   ].join("\n");

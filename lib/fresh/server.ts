@@ -71,7 +71,7 @@ export async function openBuild(
     boot: record.boot,
     devScripts: [],
     file: (path) => files.get(decodePath(path)) ?? null,
-    devResponse: () => null,
+    devResponse: () => Promise.resolve(null),
   };
 }
 
@@ -81,7 +81,7 @@ export async function openBuild(
  */
 export async function openDevBuild(
   { root, manifest }: { root: string; manifest?: Manifest },
-): Promise<Build & AsyncDisposable> {
+): Promise<Build> {
   const dev = new URL("./dev.ts", import.meta.url).href;
   const module = await import(dev) as typeof import("./dev.ts");
   return await module.openDevBuild({ root, manifest });

@@ -16,7 +16,7 @@ export function staticFiles<State>(): Middleware<State> {
     const { build } = internalsOf(ctx);
     const { method, headers } = ctx.req;
     if (method !== "GET" && method !== "HEAD") return await ctx.next();
-    const special = build.devResponse(ctx.url);
+    const special = await build.devResponse(ctx.url);
     if (special !== null) return special;
     const file = build.file(ctx.url.pathname);
     if (file === null) return await ctx.next();

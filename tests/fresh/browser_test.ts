@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { isBrowserMissing, TestBrowser } from "../e2e/browser.ts";
-import { openFixture } from "./fixture_app.ts";
+import { openDevBuild } from "../../lib/fresh/dev.ts";
+import * as manifest from "./fixture/fresh.gen.ts";
+import { appOver, copyFixture, DENO_JSON, openFixture } from "./fixture_app.ts";
 
 /** What Holdfast itself sends: no inline script or style runs. */
 const POLICY = [
@@ -145,6 +148,22 @@ inBrowser("what was typed before the islands woke up stays", async (browser, bas
   await page.click("text=More inner");
   assert.equal(await page.inputValue("input[name=note]"), "typed early");
   assert.deepEqual(visit.problems(), []);
+});
+
+inBrowser("in development an open page reloads when a file changes", async (browser) => {
+  await using copy = await copyFixture();
+  const app = appOver(
+    await openDevBuild({ root: copy.root, manifest, denoJson: DENO_JSON }),
+  );
+  await using server = Deno.serve({ port: 0, onListen() {} }, app.handler);
+  await using visit = await browser.visit(`http://localhost:${server.addr.port}/samples`);
+  const { page } = visit;
+  // The first answer tells the page what it is served by; what it sees afterwards is compared with it.
+  await page.waitForResponse(/\/_fresh\/dev\/events$/);
+  await page.waitForResponse(/\/_fresh\/dev\/events$/);
+  await Deno.writeTextFile(join(copy.root, "static/css/page.css"), "body { color: red; }");
+  await page.waitForEvent("load");
+  assert.equal(await page.$eval("body", (body) => getComputedStyle(body).color), "rgb(255, 0, 0)");
 });
 
 inBrowser("without scripts pages are whole and forms work", async (browser, base) => {

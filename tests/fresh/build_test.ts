@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { filesBelow, holdfastProject, listFiles, manifestModule } from "../../lib/fresh/project.ts";
 import { NotBuilt, openBuild } from "../../lib/fresh/server.ts";
-import { manifest } from "./fixture/fresh.gen.ts";
+import * as manifest from "./fixture/fresh.gen.ts";
 import { appOver, buildAt, copyFixture, FIXTURE } from "./fixture_app.ts";
 
 const REPOSITORY = join(import.meta.dirname!, "../..");

@@ -4,7 +4,7 @@ import { build, type BuildReport } from "../../lib/fresh/build.ts";
 import { stopBundler } from "../../lib/fresh/bundle.ts";
 import type { Build } from "../../lib/fresh/manifest.ts";
 import { attachBuild, openBuild } from "../../lib/fresh/server.ts";
-import { manifest } from "./fixture/fresh.gen.ts";
+import * as manifest from "./fixture/fresh.gen.ts";
 import type { State } from "./fixture/define.ts";
 
 /** The sample application in the repository. */

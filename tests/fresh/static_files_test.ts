@@ -5,7 +5,7 @@ import { setBuildId } from "../../lib/fresh/build_id.ts";
 import { contentTypeOf } from "../../lib/fresh/content_type.ts";
 import { openBuild } from "../../lib/fresh/server.ts";
 import { asset, assetSrcSet } from "fresh/runtime";
-import { manifest } from "./fixture/fresh.gen.ts";
+import * as manifest from "./fixture/fresh.gen.ts";
 import { appOver, buildAt, copyFixture } from "./fixture_app.ts";
 
 const copy = await copyFixture();
