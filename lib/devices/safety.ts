@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { type AgentError, resultOf } from "./agent_process.ts";
 import type { CommandRefusal } from "./model.ts";
-import type { DeviceEntry, Registry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 import type { StateChange, States } from "./states.ts";
 import type { AgentSupervisor } from "./supervisor.ts";
 import { type DeviceOutcome, SafeAnswer } from "./wire.ts";
@@ -29,12 +29,15 @@ const PROBE_MS = 500;
 const SAFE_MS = 3000;
 /** For a new life of an agent, whose first act is the safe state. */
 const REVIVE_MS = 10_000;
+const LIVES_MAX = 3;
 
 /**
  * Brings devices to their safe state through their agents, all agents at once. An agent that hangs is
  * killed and started anew, because the first thing an agent does is to bring its devices to safe.
  */
 export class Safety {
+  readonly #outcomes = new Map<string, readonly DeviceOutcome[]>();
+
   constructor(private readonly deps: SafetyDeps) {}
 
   /** The named devices of one agent, or all of its actuators. Never throws: what failed is in the report. */
@@ -69,13 +72,15 @@ export class Safety {
         error,
       });
       await this.#revive(agent, `safe state asked for and not reached: ${reason}`);
-      const wanted = this.#wanted(agent, deviceIds);
-      return wanted.map(({ capability: { deviceId }, state }) =>
-        agent.live && state.safe
-          ? report(deviceId, true)
-          : report(deviceId, false, state.lastError?.text ?? `Agent is ${agent.status().state}`)
+      return this.#revived(agent, deviceIds).map(({ deviceId, ok, error }) =>
+        report(deviceId, ok, error?.text)
       );
     }
+  }
+
+  /** What a new life of an agent brought to safe, kept for whoever has it started for that. */
+  started(agent: string, outcomes: readonly DeviceOutcome[]): void {
+    this.#outcomes.set(agent, outcomes);
   }
 
   /** Stores what an agent says of a device that it brought to safe. */
@@ -103,24 +108,38 @@ export class Safety {
     });
   }
 
-  /** A life of the agent that begins now, or has just begun. */
+  /** A life of the agent that begins now, or has just begun; another when that one dies too. */
   async #revive(agent: AgentSupervisor, reason: string): Promise<void> {
-    const revived = agent.status().state === "starting"
-      ? agent.settled()
-      : agent.restartNow(reason);
     let cancel = () => {};
-    const over = new Promise<void>((resolve) => {
-      cancel = this.deps.clock.timer(REVIVE_MS, resolve);
+    let over = false;
+    const timer = new Promise<void>((resolve) => {
+      cancel = this.deps.clock.timer(REVIVE_MS, () => {
+        over = true;
+        resolve();
+      });
     });
-    await Promise.race([revived, over]);
+    for (let life = 0; life < LIVES_MAX && !over; life++) {
+      const starting = agent.status().state === "starting";
+      await Promise.race([starting ? agent.settled() : agent.restartNow(reason), timer]);
+      if (agent.live) break;
+    }
     cancel();
   }
 
-  #wanted(agent: AgentSupervisor, deviceIds: readonly string[] | null): DeviceEntry[] {
-    return this.deps.registry.of(agent.spec.name).filter(({ capability }) =>
+  #revived(
+    agent: AgentSupervisor,
+    deviceIds: readonly string[] | null,
+  ): Pick<DeviceOutcome, "deviceId" | "ok" | "error">[] {
+    const wanted = this.deps.registry.of(agent.spec.name).filter(({ capability }) =>
       capability.kind === "actuator" &&
       (deviceIds === null || deviceIds.includes(capability.deviceId))
     );
+    const outcomes = agent.live ? this.#outcomes.get(agent.spec.name) : undefined;
+    return wanted.map(({ capability: { deviceId } }) => {
+      const text = `Agent "${agent.spec.name}" is ${agent.status().state}`;
+      return outcomes?.find((outcome) => outcome.deviceId === deviceId) ??
+        { deviceId, ok: false, error: { code: "agent_down", text } };
+    });
   }
 }
 

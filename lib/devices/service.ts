@@ -82,6 +82,8 @@ export class Devices {
   readonly #safety: Safety;
   readonly #agents = new Map<string, AgentSupervisor>();
   #stopped: Stopped | null = null;
+  /** How often STOP was pressed: a clearing counts only for the presses before it. */
+  #presses = 0;
   #stopping: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
   #stateListeners = new Set<(view: DeviceView) => void>();
@@ -191,6 +193,7 @@ export class Devices {
    */
   async stop(actor: string, reason: string): Promise<StopReport> {
     const startMs = this.#clock.monotonicMs();
+    this.#presses++;
     const first = this.#stopped === null;
     const stopped = this.#stopped ?? { sinceMs: this.#clock.nowMs(), actor, reason };
     this.#stopped = stopped;
@@ -224,12 +227,18 @@ export class Devices {
     return { devices, totalMs, recorded: await recorded };
   }
 
-  /** Lets commands through again; nothing moves by itself. @throws {RangeError} without a reason @throws {KvUnavailable} */
+  /**
+   * Lets commands through again; nothing moves by itself. A stop pressed meanwhile wins.
+   * @throws {RangeError} without a reason @throws {KvUnavailable}
+   */
   async clearStop(actor: string, reason: string): Promise<void> {
     if (reason.trim() === "") throw new RangeError("Clearing a stop needs a reason");
+    const presses = this.#presses;
     await this.#stopping;
     if (this.#stopped === null) return;
-    await this.store.clearStop(instrumentEvent("stop_cleared", actor, `stop cleared: ${reason}`));
+    const event = instrumentEvent("stop_cleared", actor, `stop cleared: ${reason}`);
+    await this.store.clearStop(event, () => presses === this.#presses);
+    if (presses !== this.#presses) return;
     this.#stopped = null;
     this.#clear("stop");
     this.#tellStop();
@@ -401,6 +410,7 @@ export class Devices {
 
   #started(agent: string, { devices, outcomes }: StartAnswer): void {
     this.#adopt(agent, devices);
+    this.#safety.started(agent, outcomes);
     this.#registry.retain(agent, devices.map(({ deviceId }) => deviceId));
     this.store.putCapabilities(agent, devices).catch((error) =>
       this.#log.error("the devices of an agent could not be stored", { agent, error })

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { EventDraft } from "../events.ts";
 import type { Kv } from "../kv.ts";
-import { accept, type Result } from "../result.ts";
+import { accept, refuse, type Result } from "../result.ts";
 import {
   capabilityKey,
   hashOf,
@@ -141,11 +141,14 @@ export class DeviceStore {
     );
   }
 
-  /** @throws {KvUnavailable} */
-  async clearStop(event: EventDraft): Promise<void> {
+  /** Unless `stands` has become false by the time it is decided. @throws {KvUnavailable} */
+  async clearStop(event: EventDraft, stands: () => boolean): Promise<void> {
     await this.kv.transact(
       [STOP_KEY],
-      () => accept({ value: undefined, remove: [STOP_KEY], events: [event] }),
+      () =>
+        stands()
+          ? accept({ value: undefined, remove: [STOP_KEY], events: [event] })
+          : refuse({ kind: "stopped-again" }),
     );
   }
 
