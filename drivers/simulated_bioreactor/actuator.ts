@@ -1,5 +1,5 @@
 import { DeviceError, type Driver, type DriverAnswer, type DriverReading } from "../driver.ts";
-import { type ChannelFacts, describe, type OperationFacts, parseArgs } from "./capability.ts";
+import { type ChannelFacts, describe, type OperationFacts, parsed } from "./capability.ts";
 import type { Link } from "./link.ts";
 import { bad } from "./sensor.ts";
 
@@ -78,12 +78,12 @@ export abstract class SimulatedActuator implements Driver {
       const known = [...this.#operations.keys()].join(", ");
       throw new RangeError(`Cannot ${op} "${this.deviceId}": it knows ${known}`);
     }
-    const parsed = parseArgs(this.deviceId, op, operation.schema, args);
+    const given = parsed(operation.schema, args, `${op} "${this.deviceId}"`);
     await this.link.exchange(signal);
     signal.throwIfAborted();
     this.link.world.settle();
     this.#refuseStuck(op);
-    this.drive(op, parsed);
+    this.drive(op, given);
     this.#safePending = false;
     return this.report();
   }

@@ -44,22 +44,21 @@ export function quantity(
   });
 }
 
-/** @throws {RangeError} naming every argument that does not fit, with `errors` for those who want the parts. */
-export function parseArgs<T>(
-  deviceId: string,
-  op: string,
-  schema: z.ZodType<T>,
-  args: Record<string, unknown>,
-): T {
-  const parsed = schema.safeParse(args);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map(({ path, message }) => ({
-    path: path.join("."),
-    message,
-  }));
-  const text = errors.map(({ path, message }) => path === "" ? message : `${path}: ${message}`);
-  throw Object.assign(
-    new RangeError(`Cannot ${op} "${deviceId}": ${text.join("; ")}`),
-    { errors },
+/**
+ * What fits `schema`. @throws {RangeError} `Cannot <what>: ...` naming everything that does not fit, with
+ * `errors` for those who want the parts.
+ */
+export function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw misfit(
+    what,
+    result.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
   );
+}
+
+/** One or more arguments that do not fit, by their dotted paths. */
+export function misfit(what: string, errors: { path: string; message: string }[]): RangeError {
+  const text = errors.map(({ path, message }) => path === "" ? message : `${path}: ${message}`);
+  return Object.assign(new RangeError(`Cannot ${what}: ${text.join("; ")}`), { errors });
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Driver, DriverClock } from "../driver.ts";
+import { misfit, parsed } from "./capability.ts";
 import { type Fault, FaultAsk } from "./faults.ts";
 import { Lamp, LampPart, RingConfig, RingLight, RingPart } from "./lights.ts";
 import { eyespy, opticalDensity } from "./optical_density.ts";
@@ -21,7 +22,7 @@ export const TimeScale = z.number().min(1).max(1000);
 /** Everything the simulated bioreactor can be told at start; every field has a default. */
 export const SimulatedBioreactorConfig = z.strictObject({
   /** Two simulations with one seed and the same commands give the same values. */
-  seed: z.number().int().min(0).max(4294967295).default(1),
+  seed: z.number().int().min(0).default(1),
   timeScale: TimeScale.default(1),
   vessel: VesselParameters.prefault({}),
   peltier: PeltierConfig.prefault({}),
@@ -116,13 +117,10 @@ function simulatorAsks(world: World, drivers: readonly Driver[]): SimulatorAsks 
       const fault = parsed(FaultAsk, ask, "add the fault");
       if (fault.deviceId !== "*") {
         const known = channels.get(fault.deviceId);
-        if (known === undefined) {
-          throw new RangeError(`Cannot add the fault: there is no device "${fault.deviceId}"`);
-        }
+        const no = (path: string, message: string) => misfit("add the fault", [{ path, message }]);
+        if (known === undefined) throw no("deviceId", `there is no device "${fault.deviceId}"`);
         if (fault.channel !== undefined && !known.includes(fault.channel)) {
-          throw new RangeError(
-            `Cannot add the fault: "${fault.deviceId}" has no channel "${fault.channel}"`,
-          );
+          throw no("channel", `"${fault.deviceId}" has no channel "${fault.channel}"`);
         }
       }
       world.settle();
@@ -141,7 +139,7 @@ function simulatorAsks(world: World, drivers: readonly Driver[]): SimulatorAsks 
       world.settle();
       const cleared = world.faults.clear(id);
       if (id !== undefined && cleared === 0) {
-        throw new RangeError(`Cannot clear the fault: there is none with id ${id}`);
+        throw misfit("clear the fault", [{ path: "id", message: `there is none with id ${id}` }]);
       }
       return { cleared };
     },
@@ -155,14 +153,4 @@ function simulatorAsks(world: World, drivers: readonly Driver[]): SimulatorAsks 
       return { scale: world.timeScale, simulatedS: world.nowS() };
     },
   };
-}
-
-/** @throws {RangeError} naming what does not fit */
-function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const text = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join(".")}: ${message}`
-  );
-  throw new RangeError(`Cannot ${what}: ${text.join("; ")}`);
 }

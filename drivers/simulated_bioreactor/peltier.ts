@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { DriverAnswer, DriverReading } from "../driver.ts";
 import { good, HEARTBEAT_MS, readback, SimulatedActuator, tidy } from "./actuator.ts";
-import { quantity } from "./capability.ts";
+import { misfit, quantity } from "./capability.ts";
 import { Link } from "./link.ts";
 import { gaussian } from "./noise.ts";
 import { SimulatedSensor } from "./sensor.ts";
@@ -147,12 +147,8 @@ export class Peltier extends SimulatedActuator {
     const duty = args.duty as number;
     const max = heat ? this.config.heatMaxPct : this.config.coolMaxPct;
     if (duty > max) {
-      throw Object.assign(
-        new RangeError(
-          `Cannot drive "peltier": duty: ${duty} % is above ${max} % for ${args.direction}`,
-        ),
-        { errors: [{ path: "duty", message: `must be at most ${max} to ${args.direction}` }] },
-      );
+      const message = `must be at most ${max} to ${args.direction}`;
+      throw misfit('drive "peltier"', [{ path: "duty", message }]);
     }
     this.part.drive(duty === 0 ? 0 : heat ? duty : -duty);
   }
