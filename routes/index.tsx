@@ -43,10 +43,9 @@ export default define.page(async function Overview({ state, url }) {
           {running === null ? <Idle last={last} nowMs={nowMs} /> : (
             <RunCard
               running={running}
-              logTail={await instrument.experiments.log(running.id, { tail: 4 })}
+              logTail={instrument.experiments.log(running.id, { tail: 4 }).text}
               nowMs={nowMs}
-              mine={`local:${running.owner}` === actorOf(state.principal) ||
-                `user:${running.owner}` === actorOf(state.principal)}
+              mine={running.owner === mine}
             />
           )}
           <Queue waiting={waiting} mine={mine} />

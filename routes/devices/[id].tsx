@@ -7,7 +7,7 @@ import DeviceTable from "../../islands/DeviceTable.tsx";
 import EventFeed from "../../islands/EventFeed.tsx";
 import History from "../../islands/History.tsx";
 import { actorOf } from "../../lib/auth/model.ts";
-import { toProblem } from "../../lib/devices/mod.ts";
+import { commandProblem } from "../../lib/devices/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
 
 interface Failed {
@@ -37,7 +37,7 @@ export const handler = define.handlers<{ failed: Failed | null }>({
       actor: actorOf(ctx.state.principal),
     });
     if (done.ok) return ctx.redirect(`/devices/${ctx.params.id}`, 303);
-    const problem = toProblem(done.refusal);
+    const problem = commandProblem(done.refusal);
     return page({ failed: { op, values, text: problem.detail } }, { status: problem.status });
   },
 });
