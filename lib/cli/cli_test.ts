@@ -2,6 +2,14 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Auth, authApi } from "../auth/mod.ts";
+import { ManualClock } from "../clock.ts";
+import { ConfigFile } from "../config_schema.ts";
+import { openDataFolder } from "../data_folder.ts";
+import { createApi, problemHandler } from "../http.ts";
+import { Kv } from "../kv.ts";
+import { memoryLog } from "../log.ts";
+import { security } from "../security.ts";
 import { type CliHost, EXIT, runCli, type ServeAsk } from "./mod.ts";
 
 /** A host that records; `cwd` is a new folder. */
@@ -218,4 +226,85 @@ Deno.test("an instrument that does not answer, or is none, is told by its own co
   const strange = testHost({ env: { HOLDFAST_URL: `http://127.0.0.1:${other.addr.port}/` } });
   assert.equal(await strange.run("experiments", "list"), EXIT.refused);
   assert.match(strange.text(), /answered 502; is that a Holdfast\?/);
+});
+
+Deno.test("users and tokens are kept in the data folder while nothing runs on it", async () => {
+  const t = testHost();
+  assert.equal(await t.run("user", "add", "Ada", "--role", "admin"), EXIT.ok, t.text());
+  assert.equal(await t.run("user", "add", "bert"), EXIT.ok);
+  assert.equal(await t.run("user", "role", "bert", "observer"), EXIT.ok);
+  assert.equal(await t.run("user", "password", "bert"), EXIT.ok);
+  assert.equal(await t.run("user", "list"), EXIT.ok);
+  assert.match(t.out.join("\n"), /^Role +Added +Name\nadmin +\S+ \S+ +ada\nobserver .* bert$/m);
+  assert.equal(await t.run("user", "remove", "ada"), EXIT.refused);
+  assert.match(t.err.at(-1)!, /last admin/);
+  assert.equal(await t.run("user", "remove", "bert"), EXIT.ok);
+
+  t.out.length = 0;
+  const issued = await t.run("token", "issue", "ci", "--scope", "devices", "--days", "30");
+  assert.equal(issued, EXIT.ok);
+  assert.match(t.out.join("\n"), /^hf_[\w-]{43}$/);
+  const token = t.out.pop()!;
+  assert.equal(await t.run("token", "list"), EXIT.ok);
+  const [id] = t.out[1]!.split(" ");
+  assert.match(t.out[1]!, /operator +devices +20\d\d-.* ci$/);
+  assert(!t.text().includes(token));
+  assert.equal(await t.run("token", "revoke", id!), EXIT.ok);
+  assert.equal(await t.run("token", "revoke", id!), EXIT.refused);
+});
+
+Deno.test("bad names, roles, scopes and passwords are refused before anything is written", async () => {
+  const cases: [string[], number][] = [
+    [["user", "add", "ada", "--role", "king"], EXIT.usage],
+    [["token", "issue", "ci", "--scope", "everything"], EXIT.usage],
+    [["token", "issue", "ci", "--days", "soon"], EXIT.usage],
+    [["user", "add", "no name"], EXIT.refused],
+    [["user", "role", "nobody", "admin"], EXIT.refused],
+  ];
+  for (const [args, code] of cases) {
+    assert.equal(await testHost().run(...args), code, args.join(" "));
+  }
+  const weak = testHost({ readSecret: () => Promise.resolve("short") });
+  assert.equal(await weak.run("user", "add", "ada"), EXIT.refused);
+  assert.match(weak.text(), /at least 10 characters/);
+});
+
+Deno.test("while a Holdfast owns the data folder, the command says how to ask that one", async () => {
+  const t = testHost();
+  using _owner = await openDataFolder(join(t.host.cwd, "data"));
+  assert.equal(await t.run("user", "list"), EXIT.dataFolder);
+  assert.match(t.text(), /running on .*--url http:\/\/127\.0\.0\.1:8000/);
+});
+
+Deno.test("with --url the same commands ask a running instrument", async () => {
+  const clock = new ManualClock(Date.now());
+  const kv = await Kv.open(":memory:", clock);
+  const auth = await Auth.open({ kv, clock, enabled: true, sessionHours: 1 });
+  const app = createApi();
+  app.onError(problemHandler(memoryLog(clock).log));
+  app.use("*", ...security({ config: ConfigFile.parse({}), auth, clock }));
+  app.route("/api/v1", authApi(auth));
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, app.fetch);
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  const first = await auth.tokens.issue({ name: "root", role: "admin", scopes: [] }, "system");
+  assert(first.ok);
+
+  const nobody = testHost({ env: { HOLDFAST_URL: url } });
+  assert.equal(await nobody.run("user", "list"), EXIT.refused);
+  assert.match(nobody.text(), /HOLDFAST_TOKEN/);
+
+  const t = testHost({ env: { HOLDFAST_TOKEN: first.value.token } });
+  assert.equal(await t.run("user", "add", "anna", "--role", "admin", "--url", url), EXIT.ok);
+  assert.equal(await t.run("user", "password", "anna", "--url", url), EXIT.ok);
+  assert.equal(await t.run("user", "role", "anna", "observer", "--url", url), EXIT.refused);
+  assert.equal(await t.run("user", "list", "--url", url), EXIT.ok);
+  assert.match(t.out.join("\n"), /admin .* anna/);
+  t.out.length = 0;
+  assert.equal(await t.run("token", "issue", "second", "--url", url), EXIT.ok);
+  assert.match(t.out.pop()!, /^hf_/);
+  assert.equal(await t.run("token", "list", "--url", url), EXIT.ok);
+  const [id] = t.out[1]!.split(" ");
+  assert.equal(await t.run("token", "revoke", id!, "--url", url), EXIT.ok);
+  assert.equal(await t.run("user", "remove", "nobody", "--url", url), EXIT.refused);
+  await kv.close();
 });

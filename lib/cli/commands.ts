@@ -1,3 +1,4 @@
+import { ACCESS_COMMANDS } from "./access.ts";
 import type { CommandSpec } from "./command.ts";
 import { config, init } from "./configuration.ts";
 import { doctor } from "./doctor.ts";
@@ -11,5 +12,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   config,
   doctor,
   ...EXPERIMENT_COMMANDS,
+  ...ACCESS_COMMANDS,
   agent,
 ];
