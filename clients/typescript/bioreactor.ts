@@ -11,6 +11,7 @@ import { ExperimentLink } from "./experiment.ts";
 import { type Job, Jobs, type RunOptions } from "./jobs.ts";
 import { isAtRest, Native, type RelayState } from "./native.ts";
 import { number, numbers, type Reading } from "./readings.ts";
+import { REAL_TIME, realWait } from "./real_time.ts";
 import { type ApiOptions, say } from "./transport.ts";
 
 /** While the instrument stops, one call must not use up the time the others need. */
@@ -281,7 +282,7 @@ export class Bioreactor implements AsyncDisposable {
     if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGTERM", this.#onSigterm);
     this.#jobs.stop();
     let failure: unknown;
-    await this.#jobs.wait(STOP_TIMEOUT_MS / 1000).catch((error) => failure = error);
+    await this.#settleJobs().catch((error) => failure = error);
     await this.stopAll();
     if (failure !== undefined) throw failure;
   }
@@ -290,6 +291,11 @@ export class Bioreactor implements AsyncDisposable {
   }
 
   // Inside
+
+  /** Waits for the jobs' last calls, for some true time at most. */
+  async #settleJobs(): Promise<void> {
+    await Promise.race([this.#jobs.wait(), realWait(STOP_TIMEOUT_MS)]);
+  }
 
   async #endScript(code: number, why?: JobFailed): Promise<never> {
     try {
@@ -329,7 +335,7 @@ export class Bioreactor implements AsyncDisposable {
     const key = keys.find((one) => one in reply);
     const value = key === undefined ? null : number(reply[key]);
     if (value === null) throw this.#fault(component, reply);
-    const at = new Date();
+    const at = new Date(REAL_TIME.now());
     this.#lastGood.set(component, { value, unit, at, ageS: 0, quality: "good", code: null });
     return value;
   }

@@ -10,6 +10,7 @@ import {
   utcStamp,
 } from "./csv_fields.ts";
 import { momentOf } from "./measuring.ts";
+import { REAL_TIME } from "./real_time.ts";
 import { env, say } from "./transport.ts";
 
 export type { CsvForm, FieldValue, Row } from "./csv_fields.ts";
@@ -96,7 +97,7 @@ export class CsvFile {
       if (extra.length > 0) this.#keepExtra(row, extra);
       if (isNew && this.form === "strict") this.#writeSchema(row);
       this.#write(file, new TextEncoder().encode(header + line), size);
-      const nowMs = performance.now();
+      const nowMs = REAL_TIME.monotonicMs();
       if (this.#syncedAtMs === null || nowMs - this.#syncedAtMs >= FSYNC_EVERY_MS) {
         file.syncSync();
         this.#syncedAtMs = nowMs;

@@ -1,5 +1,6 @@
 import { outputFile } from "./csv.ts";
 import { ApiAway, BioreactorError, isRecord } from "./errors.ts";
+import { REAL_TIME } from "./real_time.ts";
 import { type Api, env, say } from "./transport.ts";
 
 const CHECKPOINT = "checkpoint.json";
@@ -31,7 +32,7 @@ export class ExperimentLink {
   /** The answer is at most a second old; while the API is away it is the last one known. */
   async pauseRequested(): Promise<boolean> {
     if (this.id === undefined) return false;
-    const nowMs = performance.now();
+    const nowMs = REAL_TIME.monotonicMs();
     if (this.#askedAtMs !== null && nowMs - this.#askedAtMs < PAUSE_EVERY_MS) return this.#pause;
     this.#askedAtMs = nowMs;
     try {

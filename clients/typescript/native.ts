@@ -10,6 +10,7 @@ import {
   UnknownComponent,
 } from "./errors.ts";
 import { number, type Reading } from "./readings.ts";
+import { REAL_TIME, realWait } from "./real_time.ts";
 import type { Api, CallOptions } from "./transport.ts";
 
 export type RelayState = "open" | "closed";
@@ -96,7 +97,7 @@ export class Native {
   }
 
   async getAll(maxAgeS?: number): Promise<Record<string, Reading>> {
-    const nowMs = Date.now();
+    const nowMs = REAL_TIME.now();
     const found: Record<string, Reading> = {};
     for (const { readings = [] } of await this.#views()) {
       for (const raw of readings) {
@@ -113,16 +114,17 @@ export class Native {
     seconds: number,
     ended: (view: View) => boolean,
   ): Promise<void> {
-    const deadlineMs = performance.now() + seconds * 1250 + 10_000;
+    // True time bounds the wait: a rehearsal's instrument may run slower than its script.
+    const deadlineMs = REAL_TIME.monotonicMs() + seconds * 1250 + 10_000;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     while (!ended(await this.#view(id, label))) {
-      if (performance.now() > deadlineMs) {
+      if (REAL_TIME.monotonicMs() > deadlineMs) {
         throw new CommandFailed(
           `${label} should have come to rest after ${seconds} s and has not`,
           { component: label, code: "timeout" },
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await realWait(100);
     }
   }
 

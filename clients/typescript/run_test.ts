@@ -5,7 +5,12 @@ import { type Fixture, serveInstrument } from "./node_fixture.ts";
 const library = new URL(".", import.meta.url);
 
 /** Starts a script as an experiment's: only what a run allows, the library by its name. */
-async function start(folder: string, node: Fixture, script: string): Promise<Deno.ChildProcess> {
+async function start(
+  folder: string,
+  node: Fixture,
+  script: string,
+  timeScale?: number,
+): Promise<Deno.ChildProcess> {
   const imports = { bioreactor_client: new URL("mod.ts", library).href };
   await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify({ imports }));
   await Deno.writeTextFile(join(folder, "user_script.ts"), script);
@@ -16,6 +21,7 @@ async function start(folder: string, node: Fixture, script: string): Promise<Den
     EXPERIMENT_ID: "01EXP",
     EXPERIMENT_TOKEN: "hf_secret",
     OUTPUT_DIR: output,
+    ...(timeScale === undefined ? {} : { TIME_SCALE: String(timeScale) }),
   };
   return new Deno.Command(Deno.execPath(), {
     args: [
@@ -27,6 +33,7 @@ async function start(folder: string, node: Fixture, script: string): Promise<Den
       `--allow-read=${folder},${library.pathname}`,
       `--allow-write=${output}`,
       `--allow-env=${Object.keys(env).join(",")}`,
+      ...(timeScale === undefined ? [] : [`--preload=${new URL("rehearse.ts", library).pathname}`]),
       join(folder, "user_script.ts"),
     ],
     clearEnv: true,
@@ -116,4 +123,34 @@ Deno.test("a script whose job is given up ends with everything at rest and not a
     assert.equal(code, 1);
     assert.match(new TextDecoder().decode(stderr), /failed 3 times in a row and was ended: broken/);
     assert.equal(node.state.pumps.inflow, 0);
+  }));
+
+Deno.test("a rehearsal passes in a fraction of the time, on every clock a script has", () =>
+  inFolder(async (folder) => {
+    await using node = serveInstrument();
+    const child = await start(
+      folder,
+      node,
+      `import { Bioreactor, sleep, writeDataToCsv } from "bioreactor_client";
+      const began = [Date.now(), performance.now(), new Date().getTime()];
+      await using bio = await Bioreactor.connect();
+      const calls: number[] = [];
+      await bio.run([[(_, elapsed) => { calls.push(elapsed); }, 60, 1200]]).wait();
+      await sleep(600);
+      writeDataToCsv({ a: 1 }, { form: "strict" });
+      const now = [Date.now(), performance.now(), new Date().getTime()];
+      console.log(JSON.stringify({ calls, took: now.map((ms, at) => (ms - began[at]) / 1000) }));
+      console.log(new Date(5).getTime(), new Date() instanceof Date, typeof Date());`,
+      600,
+    );
+    const startMs = performance.now();
+    const { code, stdout, stderr } = await child.output();
+    const decoder = new TextDecoder();
+    assert.deepEqual([decoder.decode(stderr), code], ["", 0]);
+    assert.ok(performance.now() - startMs < 20_000);
+    const [first, second] = decoder.decode(stdout).split("\n");
+    const { calls, took } = JSON.parse(first!);
+    assert.equal(calls.length, 20);
+    for (const seconds of took) assert.ok(seconds >= 1799 && seconds < 6000, String(took));
+    assert.equal(second, "5 true string");
   }));

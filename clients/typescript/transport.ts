@@ -1,6 +1,7 @@
 import http from "node:http";
 import { ApiAway, fromReply, isRecord } from "./errors.ts";
 import type { Reading } from "./readings.ts";
+import { REAL_TIME, realWait } from "./real_time.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8000";
 const REPLY_BYTES_MAX = 64 * 1_048_576;
@@ -95,21 +96,21 @@ export class Api {
     const patience = options.patienceMs ??
       (this.#away ? 0 : reading ? this.#patienceMs : this.#sendPatienceMs);
     const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
-    const startMs = performance.now();
+    const startMs = REAL_TIME.monotonicMs();
     let pauseMs = 200;
     let told = false;
     for (;;) {
       const answer = await this.#once(method, path, body, timeoutMs, options.headers ?? {});
       if (answer.kind === "answered" && !isAway(answer.status, answer.reply)) {
         this.#away = false;
-        const passedMs = performance.now() - startMs;
+        const passedMs = REAL_TIME.monotonicMs() - startMs;
         if (told) say(`${asked}: answered after ${(passedMs / 1000).toFixed(1)} s`);
         if (answer.status < 400) return answer.reply;
         throw fromReply(answer.status, answer.reply, { asked, ...options });
       }
       const unsent = answer.kind !== "no-answer";
       const cause = answer.kind === "answered" ? detailOf(answer.reply) : answer.cause;
-      const passedMs = performance.now() - startMs;
+      const passedMs = REAL_TIME.monotonicMs() - startMs;
       const again = reading || unsent;
       if (!again || passedMs + pauseMs > patience) {
         if (again && options.patienceMs === undefined) this.#away = true;
@@ -129,7 +130,7 @@ export class Api {
             `trying again for up to ${(patience / 1000).toFixed(0)} s`,
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await realWait(pauseMs);
       pauseMs = Math.min(pauseMs * 1.6, 3000);
     }
   }
@@ -160,7 +161,7 @@ export class Api {
           ...headers,
         },
       });
-      const timer = setTimeout(() => fail(new Error("timed out")), timeoutMs);
+      const timer = REAL_TIME.setTimeout(() => fail(new Error("timed out")), timeoutMs);
       const fail = (error: Error & { code?: string }) => {
         clearTimeout(timer);
         request.destroy();
