@@ -1,34 +1,13 @@
-import type { Alarm } from "../alarms/model.ts";
 import { type Clock, delay } from "../clock.ts";
 import type { DeviceView, Reading } from "../devices/model.ts";
 import type { EventDelivery, HoldfastEvent } from "../events.ts";
 import type { Log } from "../log.ts";
 import { Problem } from "../problem.ts";
-import { type Hello, type LiveDevice, type ResetMessage, Topic } from "./model.ts";
+import { type Hello, type LiveDevice, Topic } from "./model.ts";
+import { eventBytes, replay } from "./replay.ts";
+import type { StreamSources } from "./stream_sources.ts";
 import { sseEvent, sseOpening, ssePing } from "./sse.ts";
 import { type Filter, Viewer } from "./viewer.ts";
-
-/** The part of `EventLog` the stream needs. */
-export interface StreamEvents {
-  firstSeq(): Promise<number>;
-  read(q: { afterSeq: number; limit: number }): Promise<HoldfastEvent[]>;
-  subscribe(q: { afterSeq: number }): AsyncIterableIterator<EventDelivery> & Disposable;
-}
-
-/** Everything the stream carries. Each `on…` takes a listener and returns the function that removes it. */
-export interface StreamSources {
-  readonly events: StreamEvents;
-  /** Number of the newest event. */
-  seq(): number;
-  devices(): readonly DeviceView[];
-  alarms(): readonly Alarm[];
-  onReadings(listener: (readings: readonly Reading[]) => void): () => void;
-  /** A device's setpoint, status or holder changed. */
-  onDevice(listener: (view: DeviceView) => void): () => void;
-  /** An experiment changed; as the public API shows it, without its owner's secret. */
-  onExperiment(listener: (experiment: object) => void): () => void;
-  onAlarm(listener: (alarm: Alarm) => void): () => void;
-}
 
 export interface StreamOptions {
   /** Viewers at once; one more is refused with `too-many-viewers`. */
@@ -78,8 +57,14 @@ export interface StreamStatus {
 interface Class {
   readonly filter: Filter;
   readonly viewers: Set<Viewer>;
-  /** Until something changes, all newcomers get the same snapshot. */
-  hello: { readonly bytes: Uint8Array; readonly seq: number } | null;
+  /** Until something changes, newcomers of the same moment get the same snapshot. */
+  hello: Snapshot | null;
+}
+
+interface Snapshot {
+  readonly bytes: Uint8Array;
+  readonly seq: number;
+  readonly madeAtMs: number;
 }
 
 /**
@@ -101,6 +86,8 @@ export class LiveStream {
   #cancelFlush: (() => void) | null = null;
   #flushedAtMs = -Infinity;
   #cancelPing: (() => void) | null = null;
+  #newlyHeld = new Set<string>();
+  #cancelHeld: (() => void) | null = null;
   readonly #closing = new AbortController();
 
   constructor(
@@ -115,8 +102,9 @@ export class LiveStream {
     this.#unsubscribe = [
       sources.onReadings((readings) => this.#takeReadings(readings)),
       sources.onDevice((view) => {
-        const device = liveDevice(view);
-        this.#publish("devices", "device", () => JSON.stringify(device), device.deviceId);
+        this.#publishDevice(view);
+        // Nothing new was measured, so nobody else would tell viewers that a number is stale now.
+        this.#takeReadings(view.readings.filter(({ quality }) => quality === "stale"));
       }),
       sources.onExperiment((e) =>
         this.#publish("experiments", "experiment", () => JSON.stringify(e))
@@ -185,6 +173,7 @@ export class LiveStream {
     for (const stop of this.#unsubscribe) stop();
     this.#subscription[Symbol.dispose]();
     this.#cancelFlush?.();
+    this.#cancelHeld?.();
     for (const viewer of this.#all()) viewer.end("bye", { reason: "closing" });
     this.#cancelPing?.();
   }
@@ -220,24 +209,36 @@ export class LiveStream {
 
   #greet(viewer: Viewer, shared: Class, lastEventId: number | null): void {
     const wantsEvents = shared.filter.topics.has("events");
-    const { bytes, seq } = shared.hello ??= this.#hello(shared.filter);
+    const { bytes, seq } = shared.hello = this.#fresh(shared.hello) ?? this.#hello(shared.filter);
     // Spread out, or all viewers of an instrument that restarts would come back in the same moment.
     const retryMs = 1000 + Math.floor(Math.random() * 2000);
-    const fresh = lastEventId === null;
-    viewer.send(sseOpening(retryMs, wantsEvents && fresh ? seq : undefined));
+    const isNew = lastEventId === null;
+    viewer.send(sseOpening(retryMs, wantsEvents && isNew ? seq : undefined));
     viewer.send(bytes);
     viewer.afterSeq = seq;
-    if (wantsEvents && !fresh) {
+    if (wantsEvents && !isNew) {
       viewer.afterSeq = lastEventId;
       viewer.replaying = true;
-      this.#replay(viewer).catch((error) => {
+      const source = {
+        events: this.sources.events,
+        seq: () => this.sources.seq(),
+        liveSeq: () => this.#liveSeq,
+        most: this.#options.replayMax,
+      };
+      replay(viewer, source).catch((error) => {
         this.log.error("stream: cannot replay events", { error });
         viewer.end("bye", { reason: "replay" });
       });
     }
   }
 
-  #hello({ topics, devices }: Filter): { bytes: Uint8Array; seq: number } {
+  /** A snapshot that still tells the time of day and the age of its readings. */
+  #fresh(snapshot: Snapshot | null): Snapshot | null {
+    const ageMs = this.clock.monotonicMs() - (snapshot?.madeAtMs ?? -Infinity);
+    return ageMs < this.#options.readingsEveryMs ? snapshot : null;
+  }
+
+  #hello({ topics, devices }: Filter): Snapshot {
     const views = this.sources.devices()
       .filter(({ capability }) => devices === null || devices.has(capability.deviceId));
     const hello: Hello = {
@@ -247,37 +248,8 @@ export class LiveStream {
       devices: topics.has("devices") ? views.map(liveDevice) : [],
       alarms: topics.has("alarms") ? [...this.sources.alarms()] : [],
     };
-    return { bytes: sseEvent("hello", JSON.stringify(hello)), seq: hello.seq };
-  }
-
-  /** Sends what the viewer missed at the pace it reads, until it stands where everyone stands. */
-  async #replay(viewer: Viewer): Promise<void> {
-    const { events } = this.sources;
-    const { replayMax, bufferBytes } = this.#options;
-    const seq = this.sources.seq();
-    const firstSeq = await events.firstSeq();
-    const reason: ResetMessage["reason"] | null = viewer.afterSeq > seq
-      ? "ahead"
-      : viewer.afterSeq + 1 < firstSeq
-      ? "trimmed"
-      : seq - viewer.afterSeq > replayMax
-      ? "far"
-      : null;
-    if (reason !== null) {
-      const reset: ResetMessage = { reason, firstSeq, seq };
-      viewer.send(sseEvent("reset", JSON.stringify(reset), seq));
-      viewer.afterSeq = seq;
-    }
-    while (viewer.open && viewer.afterSeq < this.#liveSeq) {
-      const missed = await events.read({ afterSeq: viewer.afterSeq, limit: 200 });
-      if (missed.length === 0) break; // trimmed while we read
-      for (const event of missed) {
-        this.#deliver(viewer, eventBytes(event));
-        viewer.afterSeq = event.seq;
-        await viewer.room(bufferBytes);
-      }
-    }
-    viewer.replaying = false;
+    const bytes = sseEvent("hello", JSON.stringify(hello));
+    return { bytes, seq: hello.seq, madeAtMs: this.clock.monotonicMs() };
   }
 
   /** Hands every event of the log to the viewers that want events, in order, once. */
@@ -315,6 +287,7 @@ export class LiveStream {
   #publishEvent(event: HoldfastEvent): void {
     if (event.seq <= this.#liveSeq) return;
     this.#liveSeq = event.seq;
+    if (event.type.startsWith("lock.")) this.#holderChanged(event.subject);
     let bytes: Uint8Array | undefined;
     for (const shared of this.#classes.values()) {
       shared.hello = null;
@@ -325,6 +298,23 @@ export class LiveStream {
         this.#deliver(viewer, bytes ??= eventBytes(event));
       }
     }
+  }
+
+  /** Sends the device with its new holder, as soon as whoever made the change has finished with it. */
+  #holderChanged(deviceId: string): void {
+    this.#newlyHeld.add(deviceId);
+    this.#cancelHeld ??= this.clock.timer(0, () => {
+      this.#cancelHeld = null;
+      for (const view of this.sources.devices()) {
+        if (this.#newlyHeld.has(view.capability.deviceId)) this.#publishDevice(view);
+      }
+      this.#newlyHeld.clear();
+    });
+  }
+
+  #publishDevice(view: DeviceView): void {
+    const device = liveDevice(view);
+    this.#publish("devices", "device", () => JSON.stringify(device), device.deviceId);
   }
 
   #publish(topic: Topic, name: string, json: () => string, deviceId?: string): void {
@@ -388,8 +378,4 @@ export class LiveStream {
 
 function liveDevice({ capability, state, holder }: DeviceView): LiveDevice {
   return { deviceId: capability.deviceId, state, holder };
-}
-
-function eventBytes(event: HoldfastEvent): Uint8Array {
-  return sseEvent("event", JSON.stringify(event), event.seq);
 }

@@ -78,7 +78,7 @@ interface Stage {
   experiment(e: object): void;
   alarm(alarm: Alarm): void;
   /** Appends an event; @returns its number. */
-  happen(text: string): Promise<number>;
+  happen(text: string, type?: string, subject?: string): Promise<number>;
   open(ask?: Partial<StreamAsk>): Reader;
 }
 
@@ -115,12 +115,12 @@ async function withStream(
     change: devices.tell,
     experiment: experiments.tell,
     alarm: alarms.tell,
-    async happen(text) {
+    async happen(text, type = "device.setpoint", subject = "stirrer") {
       await kv.transact([], () => ({
         ok: true,
         value: {
           value: null,
-          events: [{ type: "device.setpoint", subject: "stirrer", actor: "system", text }],
+          events: [{ type, subject, actor: "system", text }],
         },
       }));
       return kv.seq;
@@ -459,6 +459,31 @@ Deno.test("the greeting is what stands now, though it is shared between newcomer
     s.change(s.views[0]);
     const { data } = await s.open().expect("hello");
     assert.deepEqual((data["readings"] as Reading[])[0], of("stirrer", 70));
+    await s.clock.advance(60_000);
+    const later = await s.open().expect("hello");
+    assert.equal(later.data["nowMs"], s.clock.nowMs(), "it tells the time also when nothing moves");
+  }));
+
+Deno.test("a reading that goes stale reaches viewers, though nothing was measured", () =>
+  withStream(async (s) => {
+    const viewer = s.open({ topics: ["readings"] });
+    await viewer.expect("hello");
+    const stale: Reading = { ...of("led", 0), value: null, quality: "stale" };
+    s.change({ ...view("led"), readings: [of("led", 5, "volts"), stale] });
+    await s.clock.advance(100);
+    assert.deepEqual((await viewer.expect("readings")).data, { readings: [stale] });
+  }));
+
+Deno.test("when a lease is granted or ends, viewers get its device with the new holder", () =>
+  withStream(async (s) => {
+    const viewer = s.open({ topics: ["devices"] });
+    await viewer.expect("hello");
+    const holder = { actor: "experiment:E1", label: "experiment 1", sinceMs: 1, expiresAtMs: null };
+    s.views[0] = { ...view("stirrer"), holder };
+    await s.happen("held by experiment 1", "lock.granted", "stirrer");
+    await s.clock.advance(1);
+    const { data } = await viewer.expect("device");
+    assert.deepEqual([data["deviceId"], data["holder"]], ["stirrer", holder]);
   }));
 
 Deno.test("streams of someone who lost access are ended", () =>

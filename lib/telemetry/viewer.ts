@@ -29,7 +29,8 @@ export class Viewer {
     /** Actor string of whoever opened it. */
     readonly actor: string,
     private readonly clock: Clock,
-    bufferBytes: number,
+    /** Bytes that may wait for it. */
+    private readonly bufferBytes: number,
     private readonly onGone: (viewer: Viewer) => void,
   ) {
     // Not a byte stream: those take a chunk's buffer away, and ours are shared.
@@ -64,8 +65,8 @@ export class Viewer {
   }
 
   /** Resolves once half the buffer is free again, or the viewer is gone. */
-  async room(bufferBytes: number): Promise<void> {
-    while (this.#open && this.#controller.desiredSize! < bufferBytes / 2) {
+  async room(): Promise<void> {
+    while (this.#open && this.#controller.desiredSize! < this.bufferBytes / 2) {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
