@@ -52,7 +52,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     version: VERSION,
     clock,
     log,
-    dir: folder.path,
+    folder,
     agents: agentsOf(config, denoDir),
     apiUrl: () => `http://127.0.0.1:${scripts!.addr.port}`,
   }).catch((error) => {

@@ -1,9 +1,13 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { App, staticFiles } from "fresh";
+import { asset } from "fresh/runtime";
 import type { Manifest } from "../lib/fresh/manifest.ts";
 import { attachBuild, openBuild, openDevBuild } from "../lib/fresh/server.ts";
+import { healthApi } from "../lib/health.ts";
 import { type HoldfastEnv, problemHandler, problemNotFound } from "../lib/http.ts";
 import { type Instrument, type State, THEMES } from "../lib/instrument/mod.ts";
+import { RequestMeter } from "../lib/metrics.ts";
+import { openApiRouter } from "../lib/openapi_api.ts";
 import { security } from "../lib/security.ts";
 import { API_BASE, nativeApi } from "./api.ts";
 import { originals } from "./compat.ts";
@@ -30,9 +34,21 @@ export async function buildApp(
 ): Promise<OpenAPIHono<HoldfastEnv>> {
   const { config, auth, clock, log } = instrument;
   const app = new OpenAPIHono<HoldfastEnv>();
+  const meter = new RequestMeter(clock);
   app.onError(problemHandler(log));
+  app.use("*", meter.middleware);
   app.use("*", ...security({ config, auth, clock, machineName: site.machineName }));
+  app.route("/", healthApi(instrument, meter));
   app.route(API_BASE, nativeApi(instrument));
+  app.route(
+    "/",
+    openApiRouter({
+      described: app,
+      version: instrument.version,
+      instrumentName: config.instrument.name,
+      asset,
+    }),
+  );
   app.route("/", originals(instrument));
   app.all("/api/*", problemNotFound);
 

@@ -6,7 +6,7 @@ import type { Theme } from "./model.ts";
 export type { Instrument } from "./instrument.ts";
 export { instrumentApi } from "./api.ts";
 export * from "./model.ts";
-export { type InstrumentOptions, KV_FILE, openInstrument, TELEMETRY_FILE } from "./open.ts";
+export { type InstrumentOptions, openInstrument } from "./open.ts";
 
 /** What every page finds in `ctx.state`. */
 export interface State {

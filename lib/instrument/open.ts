@@ -1,9 +1,8 @@
-import { join } from "node:path";
-import { statfsSync } from "node:fs";
 import { Alarms } from "../alarms/mod.ts";
 import { Auth } from "../auth/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
+import type { DataFolder } from "../data_folder.ts";
 import { type AgentSpec, Devices } from "../devices/mod.ts";
 import { EventLog } from "../events.ts";
 import { Experiments, type ExperimentsOptions } from "../experiments/mod.ts";
@@ -19,18 +18,14 @@ export interface InstrumentOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** The data folder, opened and owned by this process. */
-  readonly dir: string;
+  /** Opened and owned by this process. */
+  readonly folder: Pick<DataFolder, "path" | "kvPath" | "telemetryPath" | "freeBytes">;
   readonly agents: readonly AgentSpec[];
   /** Where running scripts reach the API; asked only once it listens. */
   readonly apiUrl: () => string;
   /** How runs are started; default: from source, by this Deno. */
   readonly runs?: Pick<ExperimentsOptions, "supervisor" | "clients" | "place" | "watchMs">;
 }
-
-/** Names in the data folder. */
-export const KV_FILE = "holdfast.kv";
-export const TELEMETRY_FILE = "telemetry.sqlite";
 
 const HOUSEKEEPING_MS = 60_000;
 const TRIM_EVERY_MS = 3_600_000;
@@ -42,8 +37,8 @@ const DAY_MS = 86_400_000;
  * @throws {KvUnavailable} @throws {TelemetryUnavailable}
  */
 export async function openInstrument(options: InstrumentOptions): Promise<Instrument> {
-  const { config, clock, log, dir, version } = options;
-  const kv = await Kv.open(join(dir, KV_FILE), clock);
+  const { config, clock, log, folder, version } = options;
+  const kv = await Kv.open(folder.kvPath, clock);
   const events = new EventLog(kv, clock, {
     countMax: config.events.countMax,
     ageMaxMs: config.events.ageDays * DAY_MS,
@@ -55,7 +50,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     enabled: config.auth.enabled,
     sessionHours: config.auth.sessionHours,
   });
-  const telemetry = Telemetry.open(join(dir, TELEMETRY_FILE), clock, log, {
+  const telemetry = Telemetry.open(folder.telemetryPath, clock, log, {
     ...config.telemetry,
     onFault: ({ id, active, severity, title, text }) => {
       const done = active
@@ -87,7 +82,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     locks,
     devices,
     auth,
-    dir,
+    dir: folder.path,
     apiUrl: options.apiUrl,
     config: config.experiments,
     diskFloorMb: config.data.diskFloorMb,
@@ -119,7 +114,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     { viewersMax: config.stream.viewersMax },
   );
 
-  const stopHousekeeping = keepHouse({ config, clock, log, dir, events, alarms });
+  const stopHousekeeping = keepHouse({ config, clock, log, folder, events, alarms });
   const startedAtMs = clock.nowMs();
   return {
     config,
@@ -150,16 +145,16 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
 
 /** What nobody asks for: old events trimmed, the disk watched. Returns the function that ends it. */
 function keepHouse(
-  { config, clock, log, dir, events, alarms }:
+  { config, clock, log, folder, events, alarms }:
     & Pick<Instrument, "config" | "clock" | "log" | "events" | "alarms">
-    & { dir: string },
+    & Pick<InstrumentOptions, "folder">,
 ): () => void {
   let trimmedMs = -Infinity;
   let ended = false;
   let cancel = () => {};
   async function turn() {
     try {
-      await watchDisk(dir, config.data.diskFloorMb, alarms);
+      await watchDisk(folder.freeBytes(), config.data.diskFloorMb, alarms);
       if (clock.monotonicMs() - trimmedMs >= TRIM_EVERY_MS) {
         trimmedMs = clock.monotonicMs();
         await events.trim();
@@ -176,9 +171,8 @@ function keepHouse(
   };
 }
 
-async function watchDisk(dir: string, floorMb: number, alarms: Alarms): Promise<void> {
-  const { bavail, bsize } = statfsSync(dir);
-  const freeMb = Math.floor(bavail * bsize / 1_048_576);
+async function watchDisk(freeBytes: number, floorMb: number, alarms: Alarms): Promise<void> {
+  const freeMb = Math.floor(freeBytes / 1_048_576);
   if (freeMb >= floorMb) return await alarms.clear("disk");
   await alarms.raise({
     id: "disk",

@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { runAgentWorker } from "./agents/launch.ts";
+import { EXIT, runCli, type ServeAsk } from "./lib/cli/mod.ts";
+import { terminalHost } from "./lib/cli/terminal.ts";
+import { systemClock } from "./lib/clock.ts";
+import { openLog } from "./lib/log.ts";
+import { serveUntilSignal, VERSION } from "./serve.ts";
+
+const env = Deno.env.toObject();
+
+/** Runs the instrument until SIGINT or SIGTERM. */
+async function serve({ loaded, verbosity, dev }: ServeAsk): Promise<number> {
+  const { config, warnings } = loaded;
+  const log = openLog({
+    clock: systemClock,
+    level: config.log.level,
+    verbosity,
+    file: join(config.data.dir, "log", "holdfast.log"),
+    sizeKb: config.log.sizeKb,
+    files: config.log.files,
+  });
+  for (const warning of warnings) log.warn(warning);
+  try {
+    await serveUntilSignal({ config, clock: systemClock, log, dev, denoDir: denoDir() });
+    return EXIT.ok;
+  } finally {
+    await log.close();
+  }
+}
+
+/** Where Deno keeps its cache when nothing says otherwise. */
+function denoDir(): string | null {
+  if (env.DENO_DIR !== undefined) return env.DENO_DIR;
+  const cache = env.XDG_CACHE_HOME ?? (env.HOME === undefined ? undefined : `${env.HOME}/.cache`);
+  return cache === undefined ? null : `${cache}/deno`;
+}
+
+if (import.meta.main) {
+  const agent = (name: string) => runAgentWorker(name);
+  Deno.exit(await runCli(Deno.args, terminalHost({ version: VERSION, env, serve, agent })));
+}
