@@ -85,6 +85,8 @@ interface Stage {
 async function withStream(
   work: (s: Stage) => Promise<void>,
   options: Partial<StreamOptions> = {},
+  /** Events the log keeps for the stream when it is slow. */
+  capacity?: number,
 ): Promise<void> {
   const clock = new ManualClock();
   const kv = await Kv.open(":memory:", clock);
@@ -136,7 +138,11 @@ async function withStream(
   };
   stage.stream = new LiveStream(
     {
-      events,
+      events: {
+        firstSeq: () => events.firstSeq(),
+        read: (q) => events.read(q),
+        subscribe: (q) => events.subscribe({ ...q, capacity }),
+      },
       seq: () => kv.seq,
       devices: () => stage.views,
       alarms: () => stage.alarms,
@@ -326,6 +332,39 @@ Deno.test("who comes back gets every event missed, once and in order, then goes 
     await s.happen("live");
     assert.equal((await viewer.expect("event")).id, "41");
   }));
+
+Deno.test("who is greeted between an event and its delivery does not get it again", () =>
+  withStream(async (s) => {
+    const opened: Reader[] = [];
+    const stop = s.kv.onEvents(() => opened.push(s.open({ topics: ["events"] })));
+    await s.happen("one");
+    stop();
+    const [viewer] = opened;
+    assert.equal((await viewer!.expect("hello")).data["seq"], 1);
+    await s.happen("two");
+    assert.equal((await viewer!.expect("event")).id, "2");
+  }));
+
+Deno.test("when the log drops the stream for being slow, viewers still get every event once", () =>
+  withStream(
+    async (s) => {
+      const viewer = s.open({ topics: ["events"] });
+      await viewer.expect("hello");
+      const many = Array.from({ length: 20 }, (_, i) => ({
+        type: "device.setpoint",
+        subject: "stirrer",
+        actor: "system",
+        text: `${i}`,
+      }));
+      for (let round = 0; round < 2; round++) {
+        await s.kv.transact([], () => ({ ok: true, value: { value: null, events: many } }));
+      }
+      await s.happen("last");
+      for (let i = 1; i <= 41; i++) assert.equal((await viewer.expect("event")).id, String(i));
+    },
+    {},
+    3,
+  ));
 
 Deno.test("events that were trimmed are a reset, and so is a number from another log", () =>
   withStream(async (s) => {
