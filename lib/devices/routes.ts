@@ -22,10 +22,13 @@ const EXAMPLE_STATE: z.input<typeof DeviceState> = {
   lastError: null,
 };
 
+// Made anew here: only schemas made after zod-openapi was loaded can be described.
+const StateReply = z.object(DeviceState.shape).openapi("DeviceState", { example: EXAMPLE_STATE });
+
 /** One device whole: what it can, how it stands, its latest readings, who holds it. */
 export const DeviceReply = z.object({
   capability: Capability,
-  state: DeviceState,
+  state: StateReply,
   readings: z.array(Reading),
   holder: HolderReply.nullable(),
 }).openapi("Device", {
@@ -131,7 +134,7 @@ export const commandRoute = createRoute({
     body: jsonBody(CommandBody, { op: "set", args: { duty: 30 } }),
   },
   responses: {
-    200: jsonReply("The device's new state", DeviceState.openapi({ example: EXAMPLE_STATE })),
+    200: jsonReply("The device's new state", StateReply),
     ...problems(
       "device-unknown",
       "invalid-request",

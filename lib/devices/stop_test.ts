@@ -87,6 +87,8 @@ Deno.test("STOP does not wait behind commands: running and waiting ones are refu
   }
   const report = await rig.settle(stopped);
   assert.ok(report.totalMs <= 150, `${report.totalMs} ms`);
+  await rig.pass(100);
+  assert.deepEqual(await rig.events("device.error"), [], "to be stopped is no failure");
   assert.equal(rig.devices.view("stirrer")!.state.safe, true);
 });
 

@@ -1,9 +1,12 @@
-import type { Driver } from "../../drivers/driver.ts";
+import type { Driver, DriverClock } from "../../drivers/driver.ts";
 import { type AgentOptions, AgentServer } from "../../agents/server.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { AgentSpec, Child, Spawn } from "../../lib/devices/mod.ts";
 import { driverClock } from "./driver_clock.ts";
 import { type Bench, newBench } from "./test_driver.ts";
+
+/** The drivers of an agent over its hardware, or all that the agent is. */
+export type MakeAgent = (bench: Bench, clock: DriverClock) => Driver[] | AgentOptions;
 
 /**
  * Agents in this process, on the clock that the test moves: the real agent code behind the pipes of a
@@ -16,8 +19,7 @@ export class InProcessAgents {
 
   constructor(
     private readonly clock: Clock,
-    private readonly make: Readonly<Record<string, (bench: Bench) => Driver[]>>,
-    private readonly more: Partial<AgentOptions> = {},
+    private readonly make: Readonly<Record<string, MakeAgent>>,
   ) {
     for (const name of Object.keys(make)) this.benches.set(name, newBench());
   }
@@ -48,8 +50,10 @@ export class InProcessAgents {
       err.close();
       exit.resolve({ code, signal });
     };
+    const clock = driverClock(this.clock);
+    const made = this.make[name]!(bench, clock);
     const server = new AgentServer(
-      { name, drivers: this.make[name]!(bench), clock: driverClock(this.clock), ...this.more },
+      { name, clock, ...("drivers" in made ? made : { drivers: made }) },
       {
         line: (text) => {
           if (alive) out.enqueue(encoder.encode(text + "\n"));

@@ -8,9 +8,7 @@ import {
 import { HoldfastEvent } from "../../lib/events.ts";
 import { Kv } from "../../lib/kv.ts";
 import { accept, refuse } from "../../lib/result.ts";
-import type { Driver } from "../../drivers/driver.ts";
-import { InProcessAgents } from "./in_process.ts";
-import type { Bench } from "./test_driver.ts";
+import { InProcessAgents, type MakeAgent } from "./in_process.ts";
 import { keptLog } from "./watched.ts";
 
 /** Leases that a test hands out: the rule of `lib/locks`, without its store. */
@@ -65,7 +63,7 @@ export class Rig implements AsyncDisposable {
   ) {}
 
   static async open(
-    make: Readonly<Record<string, (bench: Bench) => Driver[]>>,
+    make: Readonly<Record<string, MakeAgent>>,
     options: Partial<DevicesOptions> = {},
   ): Promise<Rig> {
     const clock = new ManualClock();
