@@ -71,7 +71,9 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof KvUnavailable) {
     return new Problem(
       "store-unavailable",
-      "The store does not answer; nothing was changed",
+      error.maybeWritten
+        ? "The store failed and does not say whether it wrote; look before trying again"
+        : "The store does not answer; nothing was changed",
       {},
       { cause: error },
     );

@@ -5,7 +5,8 @@ import { EXIT } from "./exit_codes.ts";
 /** The exit code and the words for whatever a command threw. */
 export function codeOfFailure(error: unknown): { code: number; message: string } {
   if (!(error instanceof Error)) return { code: EXIT.failed, message: redactText(String(error)) };
-  const because = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  const cause = error.cause instanceof Error ? error.cause.message : "";
+  const because = cause === "" || error.message.includes(cause) ? "" : `: ${cause}`;
   const message = redactText(error.message + because);
   if (error instanceof Deno.errors.AddrInUse || error.name === "PortTaken") {
     return { code: EXIT.portTaken, message };
