@@ -34,6 +34,9 @@ export type Screen = keyof typeof SCREENS;
 export const THEMES = ["light", "dark", "darkroom"] as const;
 export type Theme = (typeof THEMES)[number];
 
+/** Places named of each thing axe-core finds. */
+const PLACES_SHOWN = 3;
+
 export interface VisitOptions {
   readonly screen?: Screen;
   /** Kept in the cookie `theme`, as Settings keeps it; the system's choice when absent. */
@@ -134,7 +137,7 @@ export class Visit implements AsyncDisposable {
     });
   }
 
-  /** What axe-core finds serious or critical, one line each. */
+  /** What axe-core finds serious or critical: a line for each rule, with the first places it holds for. */
   async accessibility(): Promise<string[]> {
     await this.page.evaluate(axe.source);
     const violations = await this.page.evaluate(async () => {
@@ -143,13 +146,14 @@ export class Visit implements AsyncDisposable {
     });
     return violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .flatMap(({ id, impact, help, nodes }) =>
-        nodes.map(({ target, failureSummary }) =>
-          `${impact} ${id}: ${help} at ${target.join(" ")} (${
-            failureSummary?.split("\n").slice(1).map((line) => line.trim()).join("; ") ?? ""
-          })`
-        )
-      );
+      .map(({ id, impact, help, nodes }) => {
+        const places = nodes.slice(0, PLACES_SHOWN).map(({ target, failureSummary = "" }) => {
+          // Its first line only says that one of the following has to be put right.
+          const [, reason = ""] = failureSummary.split("\n").map((line) => line.trim());
+          return `\n    at ${target.join(" ")}: ${reason}`;
+        });
+        return `${impact} ${id} (${nodes.length}x): ${help}${places.join("")}`;
+      });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

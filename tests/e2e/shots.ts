@@ -75,7 +75,7 @@ let complaints = 0;
         );
         if (wide > 0) found.push(`the page is ${wide} px wider than the screen`);
         console.log(`${found.length === 0 ? "ok " : "BAD"} ${path} ${screen} ${theme} -> ${file}`);
-        for (const line of found) console.log(`    ${line}`);
+        for (const line of found) console.log(`    ${line.replaceAll("\n", "\n    ")}`);
         complaints += found.length;
       }
     }
