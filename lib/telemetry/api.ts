@@ -189,7 +189,7 @@ export function telemetryApi(
     .openapi(exportRoute, (c) => {
       const query = c.req.valid("query");
       const range = check(query);
-      const table = telemetry.exportTable({ ...query, ...range });
+      const table = telemetry.exportTable({ ...query, ...range, everyMs: query.every });
       const lines = query.format === "csv" ? csvLines(table) : jsonLines(table);
       const stamp = (ms: number) => new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, "");
       const name = `telemetry-${stamp(range.fromMs)}-${stamp(range.toMs)}.${query.format}`;

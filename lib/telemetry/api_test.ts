@@ -102,6 +102,8 @@ Deno.test("an export is a download, named after its range", () =>
       await csv.text(),
       "time,temp.temperature [°C],led.power\n2026-01-25T20:00:00.000Z,0,\n2026-01-25T20:00:01.000Z,1,\n",
     );
+    const grid = await get(`export?channels=temp.temperature&${range}&every=2000`);
+    assert.equal(await grid.text(), "time,temp.temperature [°C]\n2026-01-25T20:00:00.000Z,1\n");
     const json = await get(`export?channels=stirrer.duty&${range}&format=json&quality=true`);
     assert.equal(json.headers.get("content-type"), "application/json");
     assert.deepEqual((await json.json()).rows, [
@@ -138,6 +140,8 @@ Deno.test("every bad query is a 422 that names what is wrong", () =>
         ["export?channels=temp.temperature&format=xlsx", "format"],
         ["export?channels=temp.temperature&level=second", "level"],
         ["export?channels=temp.temperature&quality=1", "quality"],
+        ["export?channels=temp.temperature&every=10", "every"],
+        ["export?channels=temp.temperature&every=1000&level=hour", "A grid is for raw samples"],
       ] as const
     ) {
       const reply = await get(query);

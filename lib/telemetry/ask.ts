@@ -114,11 +114,20 @@ export const ExportQuery = z.strictObject({
       "`raw`: every sample that is still kept; `minute` and `hour`: mean, min, max and count. " +
       "`auto`: the finest that is complete over the range.",
   }),
+  every: z.coerce.number().int().min(100).max(86_400_000).optional().openapi({
+    description:
+      "Puts raw samples on a grid of so many milliseconds: a row a step, in each cell the step's newest " +
+      "number. Without it each sample stands in a row with its own time, and devices seldom share one.",
+    example: 1000,
+  }),
   quality: z.enum(["true", "false"]).default("false").transform((word) => word === "true").openapi({
     type: "string",
     enum: ["true", "false"],
     description: "Adds a column with the quality of each raw sample.",
   }),
+}).refine(({ every, level }) => every === undefined || level === "auto" || level === "raw", {
+  path: ["every"],
+  message: "A grid is for raw samples; minutes and hours are one already",
 });
 
 export const StreamQuery = z.strictObject({

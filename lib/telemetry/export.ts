@@ -13,6 +13,8 @@ export interface ExportAsk {
   readonly level: Level | "auto";
   /** Adds a column with the quality of each sample; raw samples only. */
   readonly quality?: boolean;
+  /** Puts raw samples on a grid of this width: a row a step, in each cell the step's newest number. */
+  readonly everyMs?: number;
 }
 
 /** What one column of an export holds. */
@@ -39,7 +41,11 @@ const CHUNK_ROWS = 2000;
 
 /** See `Telemetry.exportTable`. */
 export function exportTable(ask: ExportAsk, source: SampleSource): ExportTable {
-  const level = ask.level === "auto" ? completeLevel(ask.fromMs, source) : ask.level;
+  const level = ask.everyMs !== undefined
+    ? "raw"
+    : ask.level === "auto"
+    ? completeLevel(ask.fromMs, source)
+    : ask.level;
   const tracks = ask.channels.map(({ deviceId, channel }) => {
     const entry = source.find(deviceId, channel)?.entry ??
       { id: 0, deviceId, channel, unit: "", type: "number" as const };
@@ -91,7 +97,9 @@ function rawTrack(entry: ChannelEntry, ask: ExportAsk, source: SampleSource): Tr
   return {
     columns: measures.map((measure) => ({ deviceId, channel, unit, measure })),
     samples: (function* () {
-      for (const { atMs, value, quality } of rawRows(entry, ask.fromMs, ask.toMs, source)) {
+      const rows = rawRows(entry, ask.fromMs, ask.toMs, source);
+      for (const row of ask.everyMs === undefined ? rows : onGrid(rows, ask.everyMs)) {
+        const { atMs, value, quality } = row;
         yield { atMs, cells: ask.quality ? [value, QUALITIES[quality]!] : [value] };
       }
     })(),
@@ -127,6 +135,18 @@ function* rawRows(
     nextMs = untilMs;
     limit = CHUNK_ROWS;
   }
+}
+
+/** One row a step that has any; a sample without a number never hides one with. */
+function* onGrid(rows: Iterable<Row>, everyMs: number): Generator<Row> {
+  let step: Row | null = null;
+  for (const row of rows) {
+    const atMs = Math.floor(row.atMs / everyMs) * everyMs;
+    if (step !== null && step.atMs !== atMs) yield step;
+    else if (step !== null && row.value === null) continue;
+    step = { ...row, atMs };
+  }
+  if (step !== null) yield step;
 }
 
 const ROLL_UP_MEASURES = ["mean", "min", "max", "count"] as const;

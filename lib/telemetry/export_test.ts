@@ -84,6 +84,26 @@ Deno.test("an export can say how far each sample is to be trusted", () =>
     );
   }));
 
+Deno.test("samples can be put on a grid, so that devices share rows; an empty step has none", () =>
+  withStore(({ telemetry }) => {
+    telemetry.record([
+      reading(START + 100, 1),
+      reading(START + 900, 2),
+      reading(START + 950, null),
+      duty(START + 555, 30),
+      reading(START + 1500, null),
+      duty(START + 5999, 40),
+    ]);
+    const table = telemetry.exportTable(ask({ everyMs: 1000 }));
+    assert.equal(
+      [...csvLines(table)].join(""),
+      "time,temp.temperature [°C],stirrer.duty [%]\n" +
+        "2026-01-25T20:00:00.000Z,2,30\n" +
+        "2026-01-25T20:00:01.000Z,,\n" +
+        "2026-01-25T20:00:05.000Z,,40\n",
+    );
+  }));
+
 Deno.test("heads and fields with commas, quotes and line breaks are quoted", () =>
   withStore(({ telemetry }) => {
     telemetry.record([reading(START, 1, { unit: 'g,"l"\n' })]);
