@@ -26,7 +26,28 @@ export function archiveOf(
   script: string | null,
   atMs: number,
 ): ReadableStream<Uint8Array> {
-  return makeZip(entriesOf(experiment, folders, script, atMs));
+  // The packer leaves the file it was reading open when its reader goes away; we do not.
+  const open = new Set<OpenFile>();
+  const zip = makeZip(entriesOf(experiment, folders, script, atMs, open)).getReader();
+  const closeAll = () => {
+    for (const file of open) file[Symbol.dispose]();
+  };
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await zip.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        closeAll();
+        controller.error(error);
+      }
+    },
+    async cancel() {
+      closeAll();
+      await zip.cancel().catch(() => {});
+    },
+  }, { highWaterMark: 0 });
 }
 
 async function* entriesOf(
@@ -34,6 +55,7 @@ async function* entriesOf(
   folders: Folders,
   script: string | null,
   atMs: number,
+  open: Set<OpenFile>,
 ) {
   const { id, kind } = experiment;
   const packed: Packed[] = [];
@@ -41,6 +63,8 @@ async function* entriesOf(
   for (const { path } of await folders.files(id)) {
     const file = folders.openOutput(id, path);
     if (file === null) continue;
+    open.clear();
+    open.add(file);
     // A script's own file of one of our names is kept under another, not lost.
     const name = ours.has(path) ? `output/${path}` : path;
     yield { name, lastModified: new Date(file.modifiedAtMs), input: hashed(name, file, packed) };
@@ -53,6 +77,7 @@ async function* entriesOf(
   }
   const log = folders.openOwn(id, RUN_FILES.log);
   if (log !== null) {
+    open.add(log);
     yield {
       name: LOG_NAME,
       lastModified: new Date(log.modifiedAtMs),

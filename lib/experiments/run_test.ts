@@ -1,11 +1,5 @@
 import assert from "node:assert/strict";
-import { hasBwrap, hasPython, openRig, processesWith } from "./test_rig.ts";
-
-const ignore = !hasPython || !hasBwrap;
-/** Python under bwrap; the name says why it is left out where they are not installed. */
-function runs(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: ignore ? `${name} (needs python3 and bwrap)` : name, ignore, fn });
-}
+import { openRig, processesWith, runs } from "./test_rig.ts";
 
 runs("a script runs in its own folder, finds the API with its token, and completes", async () => {
   await using rig = await openRig();

@@ -264,3 +264,18 @@ export function processesWith(text: string): number[] {
   }
   return found;
 }
+
+/** Resolves once `holds`; for what happens in other processes, which tell nobody. Gives up after 20 s. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const startMs = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - startMs > 20_000) throw new Error(`It did not happen: ${what}`);
+    await new Promise((done) => setTimeout(done, 5));
+  }
+}
+
+/** For experiments that need Python in its box; the name says why it is left out where there is none. */
+export function runs(name: string, fn: () => Promise<void>): void {
+  const ignore = !hasPython || !hasBwrap;
+  Deno.test({ name: ignore ? `${name} (needs python3 and bwrap)` : name, ignore, fn });
+}

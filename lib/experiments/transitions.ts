@@ -145,7 +145,8 @@ function close(experiment: Experiment, atMs: number): Experiment {
   const again = ending.state === "interrupted" && experiment.attempt < ATTEMPTS_MAX &&
     (experiment.onInterrupt !== "fail" || ending.code === "unstarted");
   if (!again) return finish(experiment, ending);
-  return { ...experiment, state: "queued", ending: null, process: null, phase: null };
+  const attempt = ending.code === "unstarted" ? experiment.attempt - 1 : experiment.attempt;
+  return { ...experiment, state: "queued", ending: null, process: null, phase: null, attempt };
 }
 
 function finish(experiment: Experiment, ending: Ending): Experiment {

@@ -170,6 +170,7 @@ Deno.test("a run whose script was never told to go is queued again whatever its 
   const unstarted: Change = { kind: "exited", exit: exit({ reason: "unstarted", exitCode: null }) };
   const again = after(running(), unstarted, CHANGES.ended);
   assert.equal(again.state, "queued");
+  assert.equal(again.attempt, 0);
   assert.equal(after(running(), CHANGES.cancel, unstarted, CHANGES.ended).state, "cancelled");
 });
 

@@ -1,0 +1,271 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import assert from "node:assert/strict";
+import type { Principal } from "../auth/model.ts";
+import { type HoldfastEnv, problemHandler } from "../http.ts";
+import { experimentsApi } from "./api.ts";
+import { openRig, type Rig, runs, silent } from "./test_rig.ts";
+
+const anna: Principal = { kind: "user", name: "anna", role: "operator" };
+const bo: Principal = { kind: "user", name: "bo", role: "operator" };
+const admin: Principal = { kind: "user", name: "root", role: "admin" };
+
+function face(rig: Rig) {
+  let principal: Principal = anna;
+  const app = new OpenAPIHono<HoldfastEnv>();
+  app.use("*", async (c, next) => {
+    c.set("principal", principal);
+    c.set("requestId", "r1");
+    c.set("remoteAddress", "127.0.0.1");
+    await next();
+  });
+  app.route("/api/v1", experimentsApi(rig.experiments));
+  app.onError(problemHandler(silent));
+  return {
+    app,
+    as: (who: Principal) => {
+      principal = who;
+    },
+    get: (path: string, headers: Record<string, string> = {}) =>
+      app.request(`/api/v1${path}`, { headers }),
+    post: (path: string, body?: unknown, headers: Record<string, string> = {}) =>
+      app.request(`/api/v1${path}`, {
+        method: "POST",
+        headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+  };
+}
+
+runs(
+  "an experiment is submitted, read by id and by number, listed and cancelled over HTTP",
+  async () => {
+    await using rig = await openRig({ begin: false });
+    const { get, post } = face(rig);
+    const submitted = await post("/experiments", { script: "print(1)", title: "One" });
+    assert.equal(submitted.status, 201);
+    const made = await submitted.json();
+    assert.equal(submitted.headers.get("location"), `/api/v1/experiments/${made.id}`);
+    assert.deepEqual(
+      [made.number, made.title, made.state, made.position, made.ownerLabel],
+      [1, "One", "queued", 1, "anna"],
+    );
+    for (const hidden of ["idempotencyKey", "rank", "process"]) assert.equal(hidden in made, false);
+    assert.deepEqual(await (await get(`/experiments/${made.id}`)).json(), made);
+    assert.deepEqual(await (await get("/experiments/1")).json(), made);
+    const list = await (await get("/experiments?owner=me&state=queued,running")).json();
+    assert.deepEqual(list, { experiments: [made], next: null });
+    assert.equal((await post(`/experiments/${made.id}/pause`)).status, 202);
+    assert.equal((await (await post("/experiments/1/resume")).json()).state, "queued");
+    const cancelled = await post("/experiments/1/cancel", { reason: "the wrong medium" });
+    assert.equal(cancelled.status, 202);
+    assert.deepEqual((await cancelled.json()).error, { code: "cancel", text: "the wrong medium" });
+    const again = await post("/experiments/1/cancel");
+    assert.equal(again.status, 409);
+    assert.deepEqual(
+      [(await again.json()).current, again.headers.get("content-type")],
+      ["cancelled", "application/problem+json"],
+    );
+  },
+);
+
+runs("a repeated submission under one key makes one experiment", async () => {
+  await using rig = await openRig({ begin: false });
+  const { post } = face(rig);
+  const key = { "idempotency-key": "abc" };
+  const first = await post("/experiments", { script: "print(1)" }, key);
+  const second = await post("/experiments", { script: "print(1)" }, key);
+  assert.deepEqual([first.status, second.status], [201, 200]);
+  assert.equal((await first.json()).id, (await second.json()).id);
+});
+
+runs("a script's mistakes come back with their lines", async () => {
+  await using rig = await openRig({ begin: false });
+  const { post } = face(rig);
+  const refused = await post("/experiments", { script: "a = 1\nb = = 2\n" });
+  assert.equal(refused.status, 422);
+  const problem = await refused.json();
+  assert.equal(problem.type, "/problems/script-rejected");
+  assert.equal(problem.errors[0].line, 2);
+});
+
+Deno.test("malformed, mistyped and unknown things are refused with what is wrong", async () => {
+  await using rig = await openRig({ begin: false });
+  const { app, get, post } = face(rig);
+  const raw = (body: string, type = "application/json") =>
+    app.request("/api/v1/experiments", { method: "POST", headers: { "content-type": type }, body });
+  assert.equal((await raw("{")).status, 400);
+  assert.equal((await raw('{"script":1}')).status, 422);
+  assert.equal((await raw('{"script":"x","colour":"red"}')).status, 422);
+  assert.equal((await raw('{"script":"x","limits":{"memoryMb":"much"}}')).status, 422);
+  assert.equal((await raw("")).status, 400);
+  for (const path of ["?limit=0", "?limit=x", "?cursor=-1", "?state=asleep"]) {
+    assert.equal((await get(`/experiments${path}`)).status, 422, path);
+  }
+  for (const path of ["", "/log", "/files", "/files/x", "/archive.zip", "/data", "/script"]) {
+    const missing = await get(`/experiments/01J0000000000000000000000A${path}`);
+    assert.equal(missing.status, 404, path);
+    assert.equal((await missing.json()).type, "/problems/experiment-unknown", path);
+  }
+  assert.equal((await post("/experiments/99/cancel")).status, 404);
+});
+
+runs("only its owner or an admin changes an experiment; everybody reads it", async () => {
+  await using rig = await openRig({ begin: false });
+  const { app, as, get, post } = face(rig);
+  await post("/experiments", { script: "print(1)" });
+  as(bo);
+  assert.equal((await get("/experiments/1")).status, 200);
+  for (
+    const [path, body] of [
+      ["cancel", undefined],
+      ["pause", undefined],
+      ["move", { position: 1 }],
+      ["run-now", {}],
+    ] as const
+  ) {
+    assert.equal((await post(`/experiments/1/${path}`, body)).status, 403, path);
+  }
+  assert.equal((await app.request("/api/v1/experiments/1", { method: "DELETE" })).status, 403);
+  as(admin);
+  assert.equal((await app.request("/api/v1/experiments/1", { method: "DELETE" })).status, 409);
+  assert.equal((await post("/experiments/1/cancel")).status, 202);
+  assert.equal((await app.request("/api/v1/experiments/1", { method: "DELETE" })).status, 204);
+  assert.equal((await get("/experiments/1")).status, 404);
+});
+
+runs(
+  "the queue has a version, and a move in another queue than the one seen is refused",
+  async () => {
+    await using rig = await openRig({ begin: false });
+    const { get, post } = face(rig);
+    for (let i = 0; i < 3; i++) await post("/experiments", { script: `print(${i})` });
+    const queue = await get("/queue");
+    const etag = queue.headers.get("etag")!;
+    const { waiting, running, obstacle } = await queue.json();
+    assert.deepEqual(waiting.map((one: { number: number }) => one.number), [1, 2, 3]);
+    assert.deepEqual([running, obstacle], [null, null]);
+    assert.equal(
+      (await post("/experiments/3/move", { position: 1 }, { "if-match": etag })).status,
+      202,
+    );
+    const stale = await post("/experiments/2/move", { position: 1 }, { "if-match": etag });
+    assert.equal(stale.status, 412);
+    const after = await (await get("/queue")).json();
+    assert.deepEqual(after.waiting.map((one: { number: number }) => one.number), [3, 1, 2]);
+  },
+);
+
+runs(
+  "while a script runs its log is followed, its files and numbers are read, and its phase is told",
+  async () => {
+    await using rig = await openRig();
+    const { app, get, post } = face(rig);
+    const { id } = await (await post("/experiments", {
+      script: `
+import os, time
+with open("experiment_data.csv", "w") as file:
+    file.write("timestamp,elapsed_s,temperature\\n")
+    for i in range(3):
+        file.write("2026-01-25T20:35:1%d.000Z,%d,2%d.5\\n" % (i, i, i))
+print("grün", flush=True)
+while not os.path.exists("enough"):
+    time.sleep(0.02)
+print("last", flush=True)
+`,
+    })).json();
+    await rig.says(id, "grün");
+    const data = await (await get(`/experiments/${id}/data?columns=temperature`)).json();
+    assert.deepEqual(data.columns, [{
+      name: "temperature",
+      unit: "°C",
+      values: [20.5, 21.5, 22.5],
+    }]);
+    assert.deepEqual(data.elapsedMs, [0, 1000, 2000]);
+    const { files } = await (await get(`/experiments/${id}/files`)).json();
+    assert.deepEqual(files.map((f: { path: string }) => f.path), ["experiment_data.csv"]);
+    const part = await get(`/experiments/${id}/files/experiment_data.csv`, { range: "bytes=0-8" });
+    assert.deepEqual([part.status, await part.text()], [206, "timestamp"]);
+    assert.equal((await get(`/experiments/${id}/files/..%2Flog.txt`)).status, 404);
+    assert.equal((await get(`/experiments/${id}/files/%2Fetc%2Fpasswd`)).status, 404);
+    const phase = await (await post(`/experiments/${id}/phase`, { phase: "lag" })).json();
+    assert.equal(phase.phase, "lag");
+    assert.equal((await post(`/experiments/${id}/notes`, { text: "inoculated" })).status, 202);
+
+    const sse = await app.request(`/api/v1/experiments/${id}/log?follow=true`, {
+      headers: { accept: "text/event-stream" },
+    });
+    assert.equal(sse.headers.get("content-type"), "text/event-stream");
+    const events = sse.body!.pipeThrough(new TextDecoderStream()).getReader();
+    assert.equal((await events.read()).value, 'event: log\nid: 6\ndata: "grün\\n"\n\n');
+    const plain = await get(`/experiments/${id}/log?follow=1&from=6`);
+    assert.equal(
+      (await get(`/experiments/${id}/log?tail=1`)).headers.get("content-type"),
+      "text/plain; charset=utf-8",
+    );
+    Deno.writeTextFileSync(`${rig.dir}/experiments/${id}/output/enough`, "");
+    assert.equal(await plain.text(), "last\n");
+    assert.equal((await events.read()).value, 'event: log\nid: 11\ndata: "last\\n"\n\n');
+    assert.equal((await events.read()).value, "event: end\ndata: null\n\n");
+    await rig.ended(id);
+    assert.equal(await (await get(`/experiments/${id}/log`)).text(), "grün\nlast\n");
+    assert.equal(await (await get(`/experiments/${id}/log?from=6`)).text(), "last\n");
+    assert.match(
+      await (await get(`/experiments/${id}/log?tail=1&stamps=true`)).text(),
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z last\n$/,
+    );
+    const zip = await get(`/experiments/${id}/archive.zip`);
+    assert.equal(zip.headers.get("content-type"), "application/zip");
+    assert.match(zip.headers.get("content-disposition")!, /experiment_1_results\.zip/);
+    assert.equal(new TextDecoder().decode((await zip.bytes()).slice(0, 2)), "PK");
+    assert.match(await (await get(`/experiments/${id}/script`)).text(), /while not os/);
+    assert.equal((await post(`/experiments/${id}/phase`, { phase: "late" })).status, 409);
+  },
+);
+
+runs(
+  "run-now puts an experiment first and cancels the running one, its owner willing",
+  async () => {
+    await using rig = await openRig();
+    const { as, get, post } = face(rig);
+    const sleep = "import time\nprint('up', flush=True)\ntime.sleep(300)";
+    const first = await (await post("/experiments", { script: sleep })).json();
+    await rig.says(first.id, "up");
+    as(bo);
+    await post("/experiments", { script: "print('waits')" });
+    const third = await (await post("/experiments", { script: "print('now')" })).json();
+    assert.equal((await post("/experiments/3/run-now", {})).status, 403);
+    as(admin);
+    assert.equal((await post("/experiments/3/run-now", { reason: "it dies" })).status, 202);
+    const displaced = await rig.ended(first.id);
+    assert.equal(displaced.error!.text, "experiment 3 was run now: it dies");
+    const done = await rig.ended(third.id);
+    assert.equal(done.state, "completed");
+    await rig.ended((await (await get("/experiments/2")).json()).id);
+  },
+);
+
+Deno.test("every route is described with an answer and an example a reader can try", async () => {
+  await using rig = await openRig({ begin: false });
+  const { app } = face(rig);
+  const document = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: { title: "t", version: "1" },
+  });
+  const paths = Object.keys(document.paths ?? {});
+  assert.ok(paths.includes("/api/v1/experiments/{id}/files/{path}"), paths.join(" "));
+  for (const [path, item] of Object.entries(document.paths ?? {})) {
+    for (
+      const [method, operation] of Object.entries(
+        item as Record<
+          string,
+          { summary?: string; requestBody?: { content: Record<string, { example?: unknown }> } }
+        >,
+      )
+    ) {
+      assert.ok(operation.summary, `${method} ${path}`);
+      for (const content of Object.values(operation.requestBody?.content ?? {})) {
+        assert.ok(content.example !== undefined, `${method} ${path}`);
+      }
+    }
+  }
+});

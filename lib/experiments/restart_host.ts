@@ -1,0 +1,42 @@
+import { openRig } from "./test_rig.ts";
+
+/**
+ * A runtime in a process of its own, for tests that kill it. `deno run restart_host.ts '<json>'` with
+ * `{ dir, kvPath, script?, killAt, onInterrupt? }`: kills itself with SIGKILL before the `killAt`-th thing
+ * that happens (an event committed, something asked of locks, devices or tokens), counted from its start.
+ * Says `steps <n>` when all is over without that.
+ */
+const ask = JSON.parse(Deno.args[0]!) as {
+  dir: string;
+  kvPath: string;
+  script?: string;
+  kind?: "python" | "typescript";
+  killAt: number;
+  onInterrupt?: "fail" | "requeue" | "resume";
+};
+
+let steps = 0;
+const step = () => {
+  if (++steps === ask.killAt) Deno.kill(Deno.pid, "SIGKILL");
+};
+const rig = await openRig({
+  dir: ask.dir,
+  kvPath: ask.kvPath,
+  step,
+  begin: false,
+  // A host without a box can be told apart from one with it by what it leaves behind.
+});
+rig.kv.onEvents(() => step());
+await rig.experiments.begin();
+if (ask.script !== undefined) {
+  const { id } = await rig.submit(ask.script, {
+    kind: ask.kind ?? "python",
+    onInterrupt: ask.onInterrupt ?? "fail",
+  });
+  console.log(`id ${id}`);
+}
+const open = rig.experiments.running() ?? (await rig.experiments.queue())[0];
+if (open !== undefined) await rig.ended(open.id);
+console.log(`steps ${steps}`);
+await rig.close();
+Deno.exit(0);
