@@ -52,7 +52,7 @@ Deno.test("a second owner is refused with the first one's pid; once that gave it
     (await openDataFolder(dir)).close();
   }));
 
-Deno.test("an owner that was killed is in nobody's way", () =>
+Deno.test("an owner that was killed is in nobody's way, nor are the runs that outlive it", () =>
   inTemp(async (dir) => {
     const child = new Deno.Command(Deno.execPath(), {
       args: [
@@ -66,15 +66,19 @@ Deno.test("an owner that was killed is in nobody's way", () =>
       stdout: "piped",
     }).spawn();
     const reader = child.stdout.getReader();
-    await reader.read();
+    const survivor = Number(new TextDecoder().decode((await reader.read()).value));
     const refused = await openDataFolder(dir).catch((error) => error);
     assert.ok(refused instanceof DataFolderOwned);
     assert.equal(refused.pid, child.pid);
     child.kill("SIGKILL");
     await child.status;
+    try {
+      (await openDataFolder(dir)).close();
+    } finally {
+      Deno.kill(survivor, "SIGKILL");
+    }
     await reader.cancel();
     await child.stdin.close().catch(() => {});
-    (await openDataFolder(dir)).close();
     // As after a power cut, when the pid written there may be anybody's by now.
     await Deno.writeTextFile(join(dir, "owner.lock"), "1\n");
     (await openDataFolder(dir)).close();
