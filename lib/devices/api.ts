@@ -22,7 +22,8 @@ import {
   stopRoute,
   timeScaleRoute,
 } from "./routes.ts";
-import type { Devices, SimulatorRefusal } from "./service.ts";
+import type { Devices } from "./service.ts";
+import type { SimulatorRefusal } from "./simulators.ts";
 
 const FORM = /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i;
 

@@ -5,11 +5,8 @@ export type { Sandbox } from "./bwrap.ts";
 export { commandProblem, describeRefusal } from "./problems.ts";
 export type { SafeReport } from "./safety.ts";
 export type { Stopped } from "./store.ts";
-export {
-  type AlarmSink,
-  Devices,
-  type DevicesOptions,
-  type SimulatorRefusal,
-  type StopReport,
-} from "./service.ts";
+export { Devices, type DevicesOptions } from "./service.ts";
+export type { AlarmSink } from "./conditions.ts";
+export type { SimulatorRefusal } from "./simulators.ts";
+export type { StopReport } from "./stop_switch.ts";
 export * from "./model.ts";

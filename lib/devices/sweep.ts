@@ -1,0 +1,58 @@
+import type { Clock } from "../clock.ts";
+import type { Conditions } from "./conditions.ts";
+import { guardBroken } from "./guards.ts";
+import type { DeviceEntry, Registry } from "./registry.ts";
+import type { AgentSupervisor } from "./supervisor.ts";
+
+export interface SweepDeps {
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly agents: ReadonlyMap<string, AgentSupervisor>;
+  readonly conditions: Conditions;
+  tell(entry: DeviceEntry): void;
+  safe(entry: DeviceEntry, reason: string): void;
+}
+
+const SWEEP_MS = 500;
+
+/** What only time changes: readings turn stale, guards with them, heartbeats are renewed. */
+export class Sweep {
+  #renewedMs = new Map<string, number>();
+  #cancel: () => void = () => {};
+
+  constructor(private readonly deps: SweepDeps) {}
+
+  begin(): void {
+    this.#cancel = this.deps.clock.timer(SWEEP_MS, () => {
+      this.begin();
+      this.#sweep();
+    });
+  }
+
+  end(): void {
+    this.#cancel();
+  }
+
+  #sweep(): void {
+    const { registry, conditions, agents } = this.deps;
+    for (const entry of registry.turnedStale()) {
+      this.deps.tell(entry);
+      // Of a device that is offline its own alarm speaks.
+      if (entry.state.status === "ready") conditions.stale(entry.capability);
+    }
+    for (const entry of registry.all()) {
+      if (entry.state.safe || !agents.get(entry.agent)!.live) continue;
+      const broken = guardBroken(registry, entry, null);
+      if (broken !== null) this.deps.safe(entry, broken);
+      else this.#renew(entry);
+    }
+  }
+
+  #renew({ agent, capability: { deviceId, heartbeatMs } }: DeviceEntry): void {
+    if (heartbeatMs === undefined) return;
+    const nowMs = this.deps.clock.monotonicMs();
+    if (nowMs - (this.#renewedMs.get(deviceId) ?? -Infinity) < heartbeatMs / 3) return;
+    this.#renewedMs.set(deviceId, nowMs);
+    this.deps.agents.get(agent)!.notify("renew", { deviceIds: [deviceId] });
+  }
+}
