@@ -3,14 +3,16 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { bundle, BUNDLE_PATH, digest, fileAliases, stopBundler } from "./bundle.ts";
 import { contentTypeOf, isCompressible } from "./content_type.ts";
 import {
+  filesBelow,
   holdfastProject,
   listFiles,
+  MANIFEST_FILE,
   manifestModule,
   type Project,
   type ProjectFiles,
 } from "./project.ts";
-import { filesBelow } from "./project.ts";
 import type { BuildRecord, FileRecord } from "./server.ts";
+import { writeIfChanged } from "./write_file.ts";
 
 export interface BuildOptions extends Project {
   /** `deno.json` whose import map holds for islands; by default the one in the root. */
@@ -34,7 +36,7 @@ export async function build(options: BuildOptions): Promise<BuildReport> {
   const { root } = options;
   const denoJson = options.denoJson ?? join(root, "deno.json");
   const files = await listFiles(options);
-  await writeIfChanged(join(root, "fresh.gen.ts"), manifestModule(files));
+  await writeIfChanged(join(root, MANIFEST_FILE), manifestModule(files));
   const last = await lastRecord(root);
   if (last !== null && await isUnchanged(root, files, denoJson, last)) return report(last, false);
 
@@ -185,15 +187,6 @@ async function prune(root: string, records: readonly BuildRecord[]): Promise<voi
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
-}
-
-async function writeIfChanged(path: string, content: string | Uint8Array): Promise<void> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const old = await Deno.readFile(path).catch(() => null);
-  if (old !== null && digest(old) === digest(bytes)) return;
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  await Deno.writeFile(temporary, bytes);
-  await Deno.rename(temporary, path);
 }
 
 if (import.meta.main) {

@@ -2,8 +2,16 @@ import { join } from "node:path";
 import { bundle, BUNDLE_PATH, digest, fileAliases, stopBundler } from "./bundle.ts";
 import { contentTypeOf } from "./content_type.ts";
 import type { Build, Manifest, StaticFile } from "./manifest.ts";
-import { filesBelow, holdfastProject, importManifest } from "./project.ts";
+import {
+  filesBelow,
+  holdfastProject,
+  importManifest,
+  listFiles,
+  MANIFEST_FILE,
+  manifestModule,
+} from "./project.ts";
 import { decodePath, islandMap } from "./server.ts";
+import { writeIfChanged } from "./write_file.ts";
 
 const EVENTS_PATH = "/_fresh/dev/events";
 const SCRIPT_PATH = "/_fresh/dev/reload.js";
@@ -19,7 +27,10 @@ new EventSource(${JSON.stringify(EVENTS_PATH)}).addEventListener("build", ({ dat
 
 export interface DevOptions {
   readonly root: string;
-  /** The application's modules; by default imported from the files that are there now. */
+  /**
+   * The application's modules, as its `fresh.gen.ts` lists them, which is brought up to date; by default
+   * those that are there now are imported.
+   */
   readonly manifest?: Manifest;
   readonly ignore?: readonly RegExp[];
   readonly denoJson?: string;
@@ -33,6 +44,10 @@ export async function openDevBuild(options: DevOptions): Promise<Build> {
   const { root } = options;
   const project = { ...holdfastProject(root), ...options.ignore && { ignore: options.ignore } };
   const manifest = options.manifest ?? await importManifest(project);
+  // A page that was added is served by the next process, which this change of a module starts.
+  if (options.manifest !== undefined) {
+    await writeIfChanged(join(root, MANIFEST_FILE), manifestModule(await listFiles(project)));
+  }
   const denoJson = options.denoJson ?? join(root, "deno.json");
   const bundled = await bundle({
     root,

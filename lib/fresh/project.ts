@@ -74,6 +74,9 @@ export async function importManifest(project: Project): Promise<Manifest> {
   return { routes: Object.fromEntries(routes), islands: Object.fromEntries(islands) };
 }
 
+/** The module that lists an application's pages and islands, in its root. */
+export const MANIFEST_FILE = "fresh.gen.ts";
+
 /** The text of `fresh.gen.ts`: every page and island imported by name, so that a compiled binary holds them. */
 export function manifestModule({ routes, islands }: ProjectFiles): string {
   const line = (name: string, path: string) =>

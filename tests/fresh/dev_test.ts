@@ -42,3 +42,13 @@ Deno.test("without a list of modules development imports those that are there", 
   assert.deepEqual(Object.keys(build.routes).sort(), Object.keys(manifest.routes).sort());
   assert.equal((await appOver(build).ask("/nested")).status, 200);
 });
+
+Deno.test("a page added in development is listed for the next process", async () => {
+  await using copy = await copyFixture();
+  const list = join(copy.root, "fresh.gen.ts");
+  await openDevBuild({ root: copy.root, manifest, denoJson: DENO_JSON });
+  assert.doesNotMatch(await Deno.readTextFile(list), /added/);
+  await Deno.writeTextFile(join(copy.root, "routes/added.tsx"), "export default () => <p>new</p>;");
+  await openDevBuild({ root: copy.root, manifest, denoJson: DENO_JSON });
+  assert.match(await Deno.readTextFile(list), /"added\.tsx": route/);
+});
