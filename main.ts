@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { runAgentWorker } from "./agents/launch.ts";
+import { superviseRun } from "./agents/run_supervisor.ts";
 import { EXIT, runCli, type ServeAsk } from "./lib/cli/mod.ts";
 import { terminalHost } from "./lib/cli/terminal.ts";
 import { systemClock } from "./lib/clock.ts";
 import { openLog } from "./lib/log.ts";
 import { serveUntilSignal, VERSION } from "./serve.ts";
+import { RUN_SUPERVISOR } from "./standalone.ts";
 
 const env = Deno.env.toObject();
 
@@ -35,7 +37,13 @@ function denoDir(): string | null {
   return cache === undefined ? null : `${cache}/deno`;
 }
 
+async function becomeSupervisor(): Promise<number> {
+  await superviseRun();
+  return EXIT.ok;
+}
+
 if (import.meta.main) {
-  const agent = (name: string) => runAgentWorker(name);
+  const agent = (name: string) =>
+    name === RUN_SUPERVISOR ? becomeSupervisor() : runAgentWorker(name);
   Deno.exit(await runCli(Deno.args, terminalHost({ version: VERSION, env, serve, agent })));
 }

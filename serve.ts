@@ -11,6 +11,7 @@ import { type Instrument, openInstrument } from "./lib/instrument/mod.ts";
 import type { OpenLog } from "./lib/log.ts";
 import { assertSafeListen } from "./lib/security.ts";
 import { buildApp } from "./routes/app.ts";
+import { standaloneRuns } from "./standalone.ts";
 
 export const VERSION: string = manifest.version;
 
@@ -55,6 +56,15 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     folder,
     agents: agentsOf(config, denoDir),
     apiUrl: () => `http://127.0.0.1:${scripts!.addr.port}`,
+    ...(Deno.build.standalone
+      ? {
+        runs: await standaloneRuns({
+          root: import.meta.dirname!,
+          dataDir: folder.path,
+          execPath: Deno.execPath(),
+        }),
+      }
+      : {}),
   }).catch((error) => {
     folder.close();
     throw error;

@@ -99,7 +99,7 @@ export const ConfigFile = z.strictObject({
   }),
   telemetry: z.strictObject({
     /** How long every sample is kept. */
-    rawDays: z.number().positive().default(30),
+    rawDays: z.number().positive().default(14),
     /** How long minute means, minima and maxima are kept. */
     minuteDays: z.number().positive().default(730),
     hourDays: z.number().positive().default(3650),

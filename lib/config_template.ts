@@ -81,7 +81,7 @@ name = "Vessel A"
 
 [telemetry]
 # How long every sample, minute means with extremes, and hour means are kept.
-# raw_days = 30
+# raw_days = 14
 # minute_days = 730
 # hour_days = 3650
 # How often samples are written.
