@@ -11,7 +11,7 @@ import { ExperimentLink } from "./experiment.ts";
 import { type Job, Jobs, type RunOptions } from "./jobs.ts";
 import { isAtRest, Native, type RelayState } from "./native.ts";
 import { number, numbers, type Reading } from "./readings.ts";
-import { REAL_TIME, realWait } from "./real_time.ts";
+import { REAL_TIME } from "./real_time.ts";
 import { type ApiOptions, say } from "./transport.ts";
 
 /** While the instrument stops, one call must not use up the time the others need. */
@@ -294,7 +294,9 @@ export class Bioreactor implements AsyncDisposable {
 
   /** Waits for the jobs' last calls, for some true time at most. */
   async #settleJobs(): Promise<void> {
-    await Promise.race([this.#jobs.wait(), realWait(STOP_TIMEOUT_MS)]);
+    const late = Promise.withResolvers<void>();
+    const timer = REAL_TIME.setTimeout(late.resolve, STOP_TIMEOUT_MS);
+    await Promise.race([this.#jobs.wait(), late.promise]).finally(() => clearTimeout(timer));
   }
 
   async #endScript(code: number, why?: JobFailed): Promise<never> {
