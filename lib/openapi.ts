@@ -63,6 +63,7 @@ const TAGS: Readonly<Record<string, string>> = {
   live: "One stream of everything that moves",
   events: "The record of what happened",
   alarms: "What is abnormal now, and was",
+  simulator: "Faults on demand and the time scale of the simulated instrument",
   experiments: "The queue, runs, their logs and files",
   access: "Login, users, tokens",
   health: "For whatever watches over this machine",
@@ -97,8 +98,31 @@ export function openApiDocument(
     },
     servers: [{ url: "/" }],
     security: [{ token: [] }, { session: [] }, {}],
-  }) as unknown as OpenApiDocument;
-  return { ...document, tags: tagsOf(document) };
+  });
+  const tidy = withPlainNulls(JSON.parse(JSON.stringify(document))) as OpenApiDocument;
+  for (const { operation } of operationsOf(tidy)) {
+    const { tags } = operation as { tags?: string[] };
+    tags?.forEach((tag, i) => tags[i] = tag.toLowerCase());
+  }
+  return { ...tidy, tags: tagsOf(tidy) };
+}
+
+/**
+ * The generator writes "this schema or null" as "this schema and (object or null)", which no null can
+ * satisfy; here it becomes what was meant.
+ */
+function withPlainNulls(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withPlainNulls);
+  if (node === null || typeof node !== "object") return node;
+  const entries = Object.entries(node).map(([key, inner]) => [key, withPlainNulls(inner)]);
+  const { allOf, ...rest } = Object.fromEntries(entries);
+  if (!Array.isArray(allOf)) return allOf === undefined ? rest : { ...rest, allOf };
+  const isNullPart = (part: JsonSchema) =>
+    Object.keys(part).length === 1 && Array.isArray(part.type) && part.type.includes("null");
+  if (!allOf.some(isNullPart)) return { ...rest, allOf };
+  const others = allOf.filter((part) => !isNullPart(part));
+  const meant = others.length === 1 ? others[0] : { allOf: others };
+  return { ...rest, anyOf: [meant, { type: "null" }] };
 }
 
 function tagsOf(document: OpenApiDocument): { name: string; description: string }[] {

@@ -22,7 +22,7 @@ function described() {
     createRoute({
       method: "post",
       path: "/pumps/{id}/dose",
-      tags: ["devices"],
+      tags: ["Devices"],
       summary: "Dose <b>a</b> volume",
       description: "Uses `set`.",
       request: {
@@ -32,13 +32,16 @@ function described() {
         body: jsonBody(Dose, { pump: "inflow", ml: 2 }),
       },
       responses: {
-        201: jsonReply("Done", z.object({ dose: Dose, list: z.array(Dose) })),
+        201: jsonReply(
+          "Done",
+          z.object({ dose: Dose, list: z.array(Dose), last: Dose.nullable() }),
+        ),
         ...problems("device-held", "stale-fence", "device-unknown"),
       },
     }),
     (c) => {
       const dose = c.req.valid("json");
-      return c.json({ dose, list: [] }, 201);
+      return c.json({ dose, list: [], last: null }, 201);
     },
   );
   api.route("/api/v1", inner);
@@ -61,6 +64,17 @@ Deno.test("the document is OpenAPI 3.1 with every mounted router, tags and ways 
   assert.deepEqual(Object.keys(components.schemas).sort(), ["Dose", "Problem"]);
   const { responses } = document.paths["/api/v1/pumps/{id}/dose"]!.post!;
   assert.match(responses["409"]!.description, /device-held.*stale-fence/);
+});
+
+Deno.test("a named schema or null is written so that null satisfies it", () => {
+  const document = documentOf();
+  const { responses } = document.paths["/api/v1/pumps/{id}/dose"]!.post!;
+  const { properties } = responses["201"]!.content!["application/json"]!.schema as {
+    properties: Record<string, unknown>;
+  };
+  assert.deepEqual(properties.last, {
+    anyOf: [{ $ref: "#/components/schemas/Dose" }, { type: "null" }],
+  });
 });
 
 Deno.test("making the document twice gives the same", () => {
