@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { App, staticFiles } from "fresh";
+import { App, HttpError, staticFiles, trailingSlashes } from "fresh";
 import { asset } from "fresh/runtime";
 import type { Manifest } from "../lib/fresh/manifest.ts";
 import { attachBuild, openBuild, openDevBuild } from "../lib/fresh/server.ts";
@@ -8,6 +8,7 @@ import { type HoldfastEnv, problemHandler, problemNotFound } from "../lib/http.t
 import { type Instrument, type State, THEMES } from "../lib/instrument/mod.ts";
 import { RequestMeter } from "../lib/metrics.ts";
 import { openApiRouter } from "../lib/openapi_api.ts";
+import { Problem } from "../lib/problem.ts";
 import { security } from "../lib/security.ts";
 import { API_BASE, nativeApi } from "./api.ts";
 import { originals } from "./compat.ts";
@@ -79,6 +80,15 @@ async function pagesOf(
     return ctx.next();
   });
   app.use(staticFiles());
+  app.use(trailingSlashes("never"));
+  app.use(async (ctx) => {
+    try {
+      return await ctx.next();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      throw new HttpError(error.status as 500, error.detail, { cause: error });
+    }
+  });
   app.fsRoutes();
   attachBuild(app, build, onError);
   const handle = app.handler();

@@ -33,19 +33,22 @@ import type { Experiments } from "./service.ts";
 /** Readers that follow logs at the same time. */
 const FOLLOWERS_MAX = 200;
 
+/** An experiment as the API and the live stream show it: without what only the queue needs. */
+export function publicView(experiments: Pick<Experiments, "position">, experiment: Experiment) {
+  const { idempotencyKey: _key, rank: _rank, process: _process, ...shown } = experiment;
+  return {
+    ...shown,
+    ownerLabel: ownerLabel(experiment.owner),
+    position: experiments.position(experiment.id),
+  };
+}
+
 /** Experiments, their queue and their results; to be mounted at `/api/v1`. Roles stand in `lib/access.ts`. */
 export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEnv> {
   const api = createApi();
   let followers = 0;
 
-  const reply = (experiment: Experiment) => {
-    const { idempotencyKey: _key, rank: _rank, process: _process, ...shown } = experiment;
-    return {
-      ...shown,
-      ownerLabel: ownerLabel(experiment.owner),
-      position: experiments.position(experiment.id),
-    };
-  };
+  const reply = (experiment: Experiment) => publicView(experiments, experiment);
   const one = (id: string) => experimentOf(experiments, id);
   /** Their own, or anybody's for an admin. */
   const oneOfTheirs = async (c: Context<HoldfastEnv>, id: string) => {
@@ -191,7 +194,6 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
         followers--;
         gone.abort();
       });
-      c.req.raw.signal.addEventListener("abort", onEnd, { once: true });
       const pieces = experiments.logStream(id, gone.signal, start);
       return new Response(isSse ? eventPieces(pieces, onEnd) : plainPieces(pieces, onEnd), {
         headers: { ...headers, "content-type": isSse ? "text/event-stream" : type },

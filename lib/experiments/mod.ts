@@ -8,5 +8,5 @@ export type { LogPiece, LogRange, StampedLine } from "./run_log.ts";
 export type { OpenFile, OutputFile } from "./folders.ts";
 export type { DataColumn, RunData } from "./run_data.ts";
 export { changeProblem, submitProblem } from "./problems.ts";
-export { experimentsApi, mayChange } from "./api.ts";
+export { experimentsApi, mayChange, publicView } from "./api.ts";
 export { stampedText } from "./replies.ts";

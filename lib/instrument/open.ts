@@ -5,7 +5,7 @@ import type { Config } from "../config.ts";
 import type { DataFolder } from "../data_folder.ts";
 import { type AgentSpec, Devices } from "../devices/mod.ts";
 import { EventLog } from "../events.ts";
-import { Experiments, type ExperimentsOptions } from "../experiments/mod.ts";
+import { Experiments, type ExperimentsOptions, publicView } from "../experiments/mod.ts";
 import { Kv } from "../kv.ts";
 import { Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
@@ -60,7 +60,6 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     },
   });
   const locks = await Locks.open(kv, clock);
-  let experiments: Experiments | null = null;
   const devices = await Devices.open({
     agents: options.agents,
     kv,
@@ -75,7 +74,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
       log.error("cannot bring devices whose lease was lost to safe", { deviceIds, error })
     );
   });
-  experiments = await Experiments.open({
+  const experiments = await Experiments.open({
     kv,
     clock,
     log,
@@ -106,13 +105,23 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
       alarms: () => alarms.active(),
       onReadings: (listener) => devices.onReadings(listener),
       onDevice: (listener) => devices.onState(listener),
-      onExperiment: (listener) => experiments.onChange(listener),
+      onExperiment: (listener) =>
+        experiments.onChange((experiment) => listener(publicView(experiments, experiment))),
       onAlarm: (listener) => alarms.onChange(listener),
     },
     clock,
     log,
     { viewersMax: config.stream.viewersMax },
   );
+
+  kv.onEvents((happened) => {
+    for (const { type } of happened) {
+      // Whoever lost a right must not go on watching: all who came with a login open the stream anew.
+      if (/^auth\.(token_revoked|user_removed|user_role|user_password)$/.test(type)) {
+        stream.disconnect((actor) => /^(user|token):/.test(actor));
+      }
+    }
+  });
 
   const stopHousekeeping = keepHouse({ config, clock, log, folder, events, alarms });
   const startedAtMs = clock.nowMs();
