@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type CliHost, EXIT, runCli } from "../lib/cli/mod.ts";
+import { runInstrument } from "./running_instrument.ts";
+
+function terminal(url: string) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const waiting = new Map<string, () => void>();
+  const seen = (line: string) => new Promise<void>((resolve) => waiting.set(line, resolve));
+  const cwd = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
+  const host: CliHost = {
+    version: "0",
+    env: { HOLDFAST_URL: url },
+    cwd,
+    out(line) {
+      out.push(line);
+      waiting.get(line)?.();
+    },
+    err: (line) => err.push(line),
+    readSecret: () => Promise.reject(new TypeError("nobody was to be asked")),
+    serve: () => Promise.reject(new TypeError("nothing was to be served")),
+    agent: () => Promise.reject(new TypeError("no agent was to be started")),
+  };
+  const run = async (...args: string[]) => {
+    out.length = 0;
+    err.length = 0;
+    return await runCli(["experiments", ...args], host);
+  };
+  return { run, out, err, cwd, seen };
+}
+
+Deno.test("a script is submitted, watched to its end, listed and downloaded from the command line", async (t) => {
+  await using instrument = await runInstrument();
+  const { run, out, err, cwd } = terminal(instrument.url);
+  const script = (name: string, text: string) => writeFileSync(join(cwd, name), text);
+
+  await t.step("watching shows its log and ends when it ends", async () => {
+    script("hello.ts", 'console.log("one");\nconsole.log("two");\n');
+    assert.equal(
+      await run("submit", "hello.ts", "--title", "Hello", "--watch"),
+      EXIT.ok,
+      err.join(),
+    );
+    assert.deepEqual(out, ["1", "one", "two"]);
+    assert.match(err.at(-1)!, /^Experiment 1 completed/);
+  });
+
+  await t.step("one that fails is told by the exit code", async () => {
+    script("fails.ts", 'console.log("so far"); Deno.exit(3);\n');
+    assert.equal(await run("submit", "fails.ts"), EXIT.ok);
+    const [number] = out;
+    assert.equal(await run("watch", number!), EXIT.notCompleted);
+    assert.deepEqual(out, ["so far"]);
+    assert.match(err.at(-1)!, /^Experiment 2 failed/);
+  });
+
+  await t.step("the list is a table, or JSON", async () => {
+    assert.equal(await run("list", "--state", "completed"), EXIT.ok);
+    assert.equal(out.length, 2);
+    assert.match(out[1]!, /^1 +completed +20\d\d-\S+ \S+ +.+ +Hello$/);
+    assert.equal(await run("list", "--json"), EXIT.ok);
+    assert.equal(JSON.parse(out.join("\n")).length, 2);
+    assert.equal(await run("list", "--state", "finished"), EXIT.refused);
+    assert.match(err.join(), /state/);
+  });
+
+  await t.step("its files are downloaded as a zip, and no file is replaced unasked", async () => {
+    assert.equal(await run("download", "1"), EXIT.ok);
+    const file = join(cwd, "experiment_1_results.zip");
+    assert.deepEqual(out, [file]);
+    assert.deepEqual([...readFileSync(file).subarray(0, 4)], [0x50, 0x4b, 3, 4]);
+    assert.equal(await run("download", "1"), EXIT.failed);
+    assert.equal(await run("download", "1", "--force"), EXIT.ok);
+    assert.equal(await run("download", "99"), EXIT.refused);
+    assert(!existsSync(join(cwd, "experiment_99_results.zip")));
+  });
+
+  await t.step("a running one is cancelled while somebody watches it", async () => {
+    script("long.ts", 'console.log("going");\nawait new Promise((r) => setTimeout(r, 600_000));\n');
+    assert.equal(await run("submit", "long.ts"), EXIT.ok);
+    const number = out[0]!;
+    const watcher = terminal(instrument.url);
+    const going = watcher.seen("going");
+    const watching = watcher.run("watch", number);
+    await going;
+    assert.equal(await run("cancel", number, "--reason", "enough"), EXIT.ok);
+    assert.equal(await watching, EXIT.notCompleted);
+    assert.match(watcher.err.at(-1)!, /cancelled/);
+    assert.equal(await run("cancel", number), EXIT.refused);
+  });
+
+  await t.step("a script that cannot be run is refused with its line", async () => {
+    script("broken.ts", "const x = 1;\nconst = 2;\n");
+    assert.equal(await run("submit", "broken.ts"), EXIT.refused);
+    assert.match(err.join("\n"), /line 2/);
+    assert.equal(await run("submit", "absent.ts"), EXIT.failed);
+    writeFileSync(join(cwd, "binary.py"), new Uint8Array([0xff, 0xfe, 0]));
+    assert.equal(await run("submit", "binary.py"), EXIT.failed);
+    assert.match(err.join(), /not UTF-8/);
+  });
+});
