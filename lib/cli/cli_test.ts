@@ -308,3 +308,21 @@ Deno.test("with --url the same commands ask a running instrument", async () => {
   assert.equal(await t.run("user", "remove", "nobody", "--url", url), EXIT.refused);
   await kv.close();
 });
+
+Deno.test("what is added after a backup is gone after the restore, and kept aside", async () => {
+  const t = testHost();
+  assert.equal(await t.run("user", "add", "ada"), EXIT.ok);
+  assert.equal(await t.run("restore"), EXIT.dataFolder);
+  assert.equal(await t.run("backup"), EXIT.ok, t.text());
+  assert.equal(await t.run("backup", "--list"), EXIT.ok);
+  const [name] = t.out.at(-1)!.split(" ");
+  assert.equal(await t.run("user", "add", "late"), EXIT.ok);
+  assert.equal(await t.run("restore", name!), EXIT.ok, t.text());
+  const [, kept] = /What it replaced is in (.+)$/.exec(t.err.at(-1)!)!;
+  assert(existsSync(kept!));
+  t.out.length = 0;
+  assert.equal(await t.run("user", "list"), EXIT.ok);
+  assert.match(t.text(), /ada/);
+  assert(!t.out.join().includes("late"));
+  assert.equal(await t.run("restore", "../evil"), EXIT.dataFolder);
+});

@@ -1,4 +1,5 @@
 import { ACCESS_COMMANDS } from "./access.ts";
+import { BACKUP_COMMANDS } from "./backup.ts";
 import type { CommandSpec } from "./command.ts";
 import { config, init } from "./configuration.ts";
 import { doctor } from "./doctor.ts";
@@ -13,5 +14,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   doctor,
   ...EXPERIMENT_COMMANDS,
   ...ACCESS_COMMANDS,
+  ...BACKUP_COMMANDS,
   agent,
 ];
