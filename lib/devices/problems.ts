@@ -17,7 +17,20 @@ const KINDS: Readonly<Record<CommandRefusal["kind"], ProblemKind>> = {
 
 /** The problem that answers a refused command, with the refusal's own members beside `detail`. */
 export function commandProblem(refusal: CommandRefusal): Problem {
-  return new Problem(KINDS[refusal.kind], describeRefusal(refusal), membersOf(refusal));
+  return new Problem(kindOf(refusal), describeRefusal(refusal), membersOf(refusal));
+}
+
+function kindOf(refusal: CommandRefusal): ProblemKind {
+  if (refusal.kind !== "fault") return KINDS[refusal.kind];
+  switch (refusal.code) {
+    // An end state or a lost lease took it from the queue: whoever asked no longer drives.
+    case "superseded":
+      return "stale-fence";
+    case "cancelled":
+      return "precondition-failed";
+    default:
+      return "device-fault";
+  }
 }
 
 function membersOf(refusal: CommandRefusal): Record<string, unknown> {
