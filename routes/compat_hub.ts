@@ -229,7 +229,7 @@ export function hubCompat(experiments: Experiments): Hono<HoldfastEnv> {
       const actor = actorOf(c.get("principal"));
       if (!isTerminal(state)) {
         await experiments.cancel(id, actor, "removed");
-        await experiments.whenEnded(id, REMOVE_MS, c.req.raw.signal);
+        await experiments.whenEnded(id, REMOVE_MS);
       }
       const done = await experiments.remove(id, actor);
       if (!done.ok) throw refused(changeProblem(done.refusal), 400);

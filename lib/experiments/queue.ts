@@ -34,6 +34,8 @@ export interface RunLocks {
 /** The part of `Devices` a run needs. */
 export interface RunDevices {
   list(): DeviceView[];
+  /** Resolves when every agent has started or failed to: before, `list` may not hold all. */
+  ready(): Promise<void>;
   /** Brings devices to their end of the run, past every lease. */
   bring(
     states: Record<string, Record<string, unknown> | "safe">,
@@ -78,6 +80,11 @@ export interface QueueOptions {
 /** Who a run is, as the holder of leases and the actor of its commands. */
 export function runActor(id: string): string {
   return `experiment:${id}`;
+}
+
+/** The runtime ends while a run is being ended: the next one repeats what was left. */
+class ClosedError extends Error {
+  override readonly name = "ClosedError";
 }
 
 const SYSTEM = "system";
@@ -129,6 +136,10 @@ export class Queue {
     this.#current = { id, handle };
     if (handle !== null) {
       this.o.log.info("adopted a run", { experiment: id, pid: handle.process.pid });
+      await this.o.store.annotate(id, {}, SYSTEM, {
+        type: "experiment.adopted",
+        text: "goes on after a restart of the runtime; its devices had gone to their safe state",
+      });
       if (state === "stopping") handle.stop(this.o.graceMs);
     }
     this.#follow(this.#toEnd(running, handle?.exited ?? Promise.resolve(exit)));
@@ -206,6 +217,7 @@ export class Queue {
     }
     if (!this.#begun || this.#current !== null) return;
     this.#cancelAgain?.();
+    if (await this.#orClosed(this.o.devices.ready()) === "closed") return;
     const next = this.#next();
     if (next === null) return;
     if (this.obstacle() !== null) {
@@ -346,6 +358,8 @@ export class Queue {
     const actor = runActor(id);
     await this.#insist("revoke a run's token", () => o.tokens.revokeExperimentToken(id));
     if (experiment.state !== "starting" && attempt > 0) {
+      // After a restart the agents may still be starting, and would refuse.
+      if (await this.#orClosed(this.o.devices.ready()) === "closed") throw new ClosedError();
       const states: Record<string, Record<string, unknown> | "safe"> = {};
       for (const deviceId of this.#devicesOf(experiment)) {
         states[deviceId] = experiment.endState[deviceId] ?? "safe";

@@ -150,6 +150,9 @@ export class Experiments {
   ): Promise<Result<Submitted, SubmitRefusal>> {
     const { config } = this.o;
     const asked = ExperimentAsk.parse(ask);
+    if (asked.devices.length > 0 || Object.keys(asked.endState).length > 0) {
+      await this.o.devices.ready();
+    }
     const fits = this.#checkAsk(asked);
     if (!fits.ok) return fits;
     // Refused before the costly check too; the commit decides.
@@ -350,20 +353,18 @@ export class Experiments {
     return this.store.onChange(listener);
   }
 
-  /** Resolves when it is over, when `waitMs` have passed, or when `signal` aborts. */
-  whenEnded(id: string, waitMs: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when it is over, or when `waitMs` have passed. */
+  whenEnded(id: string, waitMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = () => {
         cancel();
         stop();
-        signal.removeEventListener("abort", done);
         resolve();
       };
       const cancel = this.o.clock.timer(waitMs, done);
       const stop = this.onChange((changed) => {
         if (changed.id === id && isTerminal(changed.state)) done();
       });
-      signal.addEventListener("abort", done, { once: true });
       // It may have ended before anybody listened.
       this.store.get(id).then((found) => {
         if (found === null || isTerminal(found.state)) done();

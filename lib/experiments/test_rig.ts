@@ -39,6 +39,9 @@ export class NotingDevices implements RunDevices {
   list(): DeviceView[] {
     return [view("stirrer", "actuator"), view("pump-inflow", "actuator"), view("co2", "sensor")];
   }
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
   bring(states: Record<string, unknown>, actor: string): Promise<unknown> {
     this.brought.push({ states, actor });
     return Promise.resolve([]);
@@ -149,6 +152,7 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
     },
     devices: {
       list: () => devices.list(),
+      ready: () => devices.ready(),
       stopped: () => devices.stopped(),
       bring: (states, actor) => (step("bring"), devices.bring(states, actor)),
     },
