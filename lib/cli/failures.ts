@@ -5,16 +5,19 @@ import { EXIT } from "./exit_codes.ts";
 /** The exit code and the words for whatever a command threw. */
 export function codeOfFailure(error: unknown): { code: number; message: string } {
   if (!(error instanceof Error)) return { code: EXIT.failed, message: redactText(String(error)) };
-  const cause = error.cause instanceof Error ? error.cause.message : "";
-  const because = cause === "" || error.message.includes(cause) ? "" : `: ${cause}`;
-  const message = redactText(error.message + because);
-  if (error instanceof Deno.errors.AddrInUse || error.name === "PortTaken") {
-    return { code: EXIT.portTaken, message };
-  }
-  // By name: these classes live in rooms that the command line loads only when a command needs them.
-  if (error.name === "UnsafeListen") return { code: EXIT.unsafeListen, message };
+  const known = knownCode(error);
+  // What has a code says in its own message what to do; the cause would only repeat it.
+  if (known !== null) return { code: known, message: redactText(error.message) };
+  const because = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return { code: EXIT.failed, message: redactText(error.message + because) };
+}
+
+/** By name: most of these classes live in rooms that the command line loads only when a command needs them. */
+function knownCode(error: Error): number | null {
+  if (error.name === "UnsafeListen") return EXIT.unsafeListen;
+  if (error.name === "PortTaken" || error instanceof Deno.errors.AddrInUse) return EXIT.portTaken;
   if (error instanceof KvUnavailable || error.name.startsWith("DataFolder")) {
-    return { code: EXIT.dataFolder, message };
+    return EXIT.dataFolder;
   }
-  return { code: EXIT.failed, message };
+  return null;
 }
