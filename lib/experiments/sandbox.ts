@@ -208,6 +208,8 @@ export function typescriptCommand(deno: string, place: RunPlace): RunCommand {
       `--allow-read=${[script, library, output].map(escaped).join(",")}`,
       `--allow-write=${escaped(output)}`,
       `--allow-env=${Object.keys(env).join(",")}`,
+      // The script's clocks run as fast as the simulation's.
+      ...(place.timeScale === 1 ? [] : [`--preload=${join(library, "rehearse.ts")}`]),
       script,
     ]),
     env: {
