@@ -25,6 +25,8 @@ export interface AgentEventDeps {
 /** What an agent tells unasked, turned into states, events and alarms. */
 export class AgentEvents {
   #stored: ReadonlyMap<string, DeviceState> = new Map();
+  /** Why an agent last ended without having started since: dying again of the same is no news. */
+  readonly #ended = new Map<string, string>();
 
   constructor(private readonly deps: AgentEventDeps) {}
 
@@ -49,6 +51,7 @@ export class AgentEvents {
   }
 
   started(agent: string, { devices, outcomes }: StartAnswer): void {
+    this.#ended.delete(agent);
     this.adopt(agent, devices);
     this.deps.safety.started(agent, outcomes);
     this.deps.registry.retain(agent, devices.map(({ deviceId }) => deviceId));
@@ -151,6 +154,12 @@ export class AgentEvents {
         },
       }));
     }
+    if (this.#ended.get(agent) !== reason) this.#noteEnd(agent, reason);
+    this.#ended.set(agent, reason);
+    this.deps.conditions.agentDown(agent, reason, names);
+  }
+
+  #noteEnd(agent: string, reason: string): void {
     const event = {
       type: "agent.ended",
       subject: agent,
@@ -160,7 +169,6 @@ export class AgentEvents {
     this.deps.store.event(event).catch((error) =>
       this.deps.log.error("the end of an agent could not be stored", { agent, error })
     );
-    this.deps.conditions.agentDown(agent, reason, names);
   }
 }
 

@@ -537,3 +537,21 @@ Deno.test("without a simulator its asks are refused", async () => {
     refusal: { kind: "device-unknown", deviceId: "nobody" },
   });
 });
+
+Deno.test("an agent that dies again and again of the same is one event, not one a try", async () => {
+  let lives = 0;
+  await using rig = await Rig.open({
+    main: (on: Bench) => {
+      if (++lives > 1) throw new RangeError("no such board");
+      return [new TestActuator("led", on)];
+    },
+  });
+  rig.agents.kill("main");
+  await rig.pass(120_000);
+  assert.ok(lives > 6, `${lives} lives`);
+  assert.deepEqual((await rig.events("agent.ended")).map(({ text }) => text), [
+    "ended: SIGKILL",
+    "ended: it could not be started: no such board",
+  ]);
+  assert.equal(rig.devices.agents()[0]!.state, "broken");
+});

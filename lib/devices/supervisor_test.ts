@@ -305,9 +305,8 @@ Deno.test({
     assert.notEqual(inner, "");
     const restarted = agent.supervisor.restartNow("test");
     await agent.next("down");
-    await assert.rejects(Deno.readTextFile(`/proc/${wrapper}/stat`), Deno.errors.NotFound);
-    const state = await Deno.readTextFile(`/proc/${inner}/stat`).catch(() => "gone");
-    assert.match(state, /gone|\) Z/);
+    await gone(String(wrapper));
+    await gone(inner!);
     await restarted;
   },
 });
@@ -344,12 +343,21 @@ Deno.test("killing a process ends its children and theirs", async () => {
     stdout: "piped",
   }).spawn();
   const reader = child.stdout.getReader();
-  const { value } = await reader.read();
-  const sleeper = new TextDecoder().decode(value).trim();
+  await reader.read();
+  const startMs = performance.now();
   killTree(child);
   await child.status;
   // The pipe ends when the last process that holds it has.
   assert.equal((await reader.read()).done, true);
-  const state = await Deno.readTextFile(`/proc/${sleeper}/stat`).catch(() => "gone");
-  assert.match(state, /gone|\) [ZX]/);
+  assert.ok(performance.now() - startMs < 30_000);
 });
+
+/** Another's child sends no event when it ends: looking is all there is. */
+async function gone(pid: string): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    const state = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => null);
+    if (state === null || /\) [ZX]/.test(state)) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.fail(`process ${pid} is still there`);
+}
