@@ -19,6 +19,7 @@ import {
   type SubmitRefusal,
 } from "./model.ts";
 import { archiveOf } from "./archive.ts";
+import { unpackClients } from "./client_files.ts";
 import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
 import { Queue, type RunDevices, type RunLocks, type RunTokens } from "./queue.ts";
@@ -101,16 +102,18 @@ export class Experiments {
   static async open(o: ExperimentsOptions): Promise<Experiments> {
     const store = await ExperimentStore.open(o.kv, o.clock);
     const folders = new Folders(o.dir);
+    const place = o.place ?? { execPath: Deno.execPath(), standalone: Deno.build.standalone };
+    const source = fileURLToPath(new URL("../../clients", import.meta.url));
+    const unpacked = join(o.dir, "clients");
+    if (o.clients === undefined && place.standalone) await unpackClients(source, unpacked);
     const places = {
       etc: join(o.dir, "sandbox", "etc"),
-      clients: o.clients ?? fileURLToPath(new URL("../../clients", import.meta.url)),
+      clients: o.clients ?? (place.standalone ? unpacked : source),
       scratch: join(o.dir, "sandbox", "scratch"),
     };
     await Deno.mkdir(join(o.dir, "experiments"), { recursive: true });
     // What a check was looking at when the process ended.
     await Deno.remove(places.scratch, { recursive: true }).catch(() => {});
-    const place = o.place ??
-      { execPath: Deno.execPath(), standalone: Deno.build.standalone };
     const { python, deno, sandbox } = o.config;
     const runners = new Runners({ python, deno, sandbox, etc: places.etc, ...place }, o.clock);
     const queue = new Queue({
@@ -123,7 +126,7 @@ export class Experiments {
       locks: o.locks,
       devices: o.devices,
       tokens: o.auth,
-      supervisor: o.supervisor ?? supervisorFromSource(place.execPath),
+      supervisor: o.supervisor ?? supervisorOf(place),
       clients: places.clients,
       etc: places.etc,
       apiUrl: o.apiUrl,
@@ -429,8 +432,11 @@ export class Experiments {
   }
 }
 
-/** A supervisor started by the Deno that runs this, without looking at the network. */
-function supervisorFromSource(execPath: string): SupervisorCommand {
+/** A supervisor started by the Deno that runs this, without looking at the network; or by our own binary. */
+function supervisorOf(
+  { execPath, standalone }: Pick<RunnerOptions, "execPath" | "standalone">,
+): SupervisorCommand {
+  if (standalone) return { command: [execPath, "agent", "run_supervisor"], env: { NO_COLOR: "1" } };
   const module = fileURLToPath(new URL("../../agents/run_supervisor.ts", import.meta.url));
   return {
     command: [execPath, "run", "-A", "--no-remote", "--cached-only", "--quiet", module],
