@@ -9,7 +9,10 @@ import {
 import { Capability, type Channel, type Reading } from "../lib/devices/model.ts";
 import type { DeviceOutcome } from "../lib/devices/wire.ts";
 import { type Bus, Cancelled, type Operation, PRIORITY } from "./bus.ts";
+import { AskError, type DeviceStatus, faultOf, statusOf } from "./faults.ts";
+import { guardBroken, type Latest } from "./guards.ts";
 import { toReading } from "./reading.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** What a device tells its agent to say, unasked. */
 export interface DeviceListener {
@@ -21,14 +24,6 @@ export interface DeviceListener {
   /** Latest reading of any device of this agent; `elsewhere` when the device is not one of them. */
   latest(deviceId: string, channel: string): Latest | null | "elsewhere";
 }
-
-export interface Latest {
-  readonly reading: Reading;
-  readonly ageMs: number;
-  readonly periodMs: number;
-}
-
-export type DeviceStatus = "ready" | "offline" | "fault";
 
 export interface DeviceLimits {
   /** A probe or a reading that takes longer is given up. */
@@ -53,19 +48,6 @@ export const DEVICE_LIMITS: DeviceLimits = {
   retryMs: 5000,
 };
 
-/** An ask that the agent refuses; `code` goes into the answer's `data.code`. */
-export class AskError extends Error {
-  override readonly name = "AskError";
-  constructor(
-    readonly code: string,
-    message: string,
-    readonly rpcCode = -32000,
-    readonly data: Record<string, unknown> = {},
-  ) {
-    super(message);
-  }
-}
-
 /**
  * One driver and the rules that hold for every device: fence, one operation at a time on its bus, longest
  * time away from safe, heartbeat, guards, and readings that never look better than they are.
@@ -83,12 +65,13 @@ export class AgentDevice {
   #away = false;
   /** The last safe state could not be reached: no good reading makes that ready. */
   #unsafe = false;
+  /** Ways to the safe state under way. */
+  #securing = 0;
   /** What the runtime was last told of its setpoint. */
   #told: string | null = null;
   /** Counts commands and safe states, so that a timer of an earlier one does nothing. */
   #epoch = 0;
-  #onTime = new AbortController();
-  #heartbeat = new AbortController();
+  readonly #watchdog: Watchdog;
   #closed = new AbortController();
 
   /** @throws {ZodError} when the driver's capability does not have the wire's shape. */
@@ -102,6 +85,7 @@ export class AgentDevice {
     this.capability = Capability.parse(driver.capability);
     this.id = this.capability.deviceId;
     this.#channels = new Map(this.capability.channels.map((channel) => [channel.id, channel]));
+    this.#watchdog = new Watchdog(this.capability, clock);
   }
 
   get actuator(): boolean {
@@ -137,7 +121,7 @@ export class AgentDevice {
     } catch (error) {
       const { code, text } = faultOf(error);
       this.#setStatus(statusOf(code), code, text);
-      this.#after(this.limits.retryMs, this.#closed.signal, () => this.#startAgain());
+      this.#retryLater(() => this.#startAgain());
       return { ...this.#outcome(this.#stateOrUnknown()), ok: false, error: { code, text } };
     }
   }
@@ -192,7 +176,7 @@ export class AgentDevice {
     if (this.#told === null || standing(answer) === this.#told) return;
     if (answer.safe) {
       this.#away = false;
-      this.#disarm();
+      this.#watchdog.end();
     }
     const { cause } = answer.readback;
     const reason = typeof cause === "string" ? cause : "changed by the device itself";
@@ -319,31 +303,17 @@ export class AgentDevice {
   }
 
   #checkGuards(args: Record<string, unknown>): void {
-    const broken = this.guardBroken();
+    const broken = guardBroken(this.capability, this.listener);
     if (broken === null || isDeepStrictEqual(args, this.capability.safeState)) return;
     throw new AskError("guard", `Cannot drive "${this.id}": ${broken}`);
-  }
-
-  /** Why a guard forbids to be away from safe, or `null`. */
-  guardBroken(): string | null {
-    for (const { deviceId, channel, min, max } of this.capability.guards ?? []) {
-      const latest = this.listener.latest(deviceId, channel);
-      if (latest === "elsewhere") continue;
-      const name = `"${deviceId}" ${channel}`;
-      if (latest === null) return `${name} has not been read yet`;
-      if (latest.ageMs > 3 * latest.periodMs) return `${name} is stale`;
-      const { value, quality, unit, code } = latest.reading;
-      if (typeof value !== "number") return `${name} has no value (${code ?? quality})`;
-      if (min !== undefined && value < min) return `${name} is ${value} ${unit}, below ${min}`;
-      if (max !== undefined && value > max) return `${name} is ${value} ${unit}, above ${max}`;
-    }
-    return null;
   }
 
   /** Cuts the device when it is away from safe and one of its guards is broken. */
   enforceGuards(): void {
     if (!this.#away || this.capability.guards === undefined) return;
-    const broken = this.guardBroken();
+    // On its way already, or tried again later.
+    if (this.#securing > 0 || this.#unsafe) return;
+    const broken = guardBroken(this.capability, this.listener);
     if (broken !== null) this.cut(broken);
   }
 
@@ -368,7 +338,8 @@ export class AgentDevice {
    * its bus. Twice is harmless. A failure is reported and tried again until it succeeds or a command comes.
    */
   async safe(reason: string): Promise<DeviceOutcome> {
-    this.#disarm();
+    this.#watchdog.end();
+    this.#securing++;
     const epoch = ++this.#epoch;
     const { safeMs, seizeMs } = this.limits;
     try {
@@ -383,18 +354,22 @@ export class AgentDevice {
       if (!answer.safe) {
         throw new DeviceError("not_safe", `"${this.id}" does not report its safe state`);
       }
-      this.#unsafe = false;
-      this.#away = false;
+      if (epoch === this.#epoch) {
+        this.#unsafe = false;
+        this.#away = false;
+      }
       return this.#outcome(answer);
     } catch (error) {
       const { code, text } = faultOf(error);
       this.#unsafe = true;
       this.#away = true;
       this.#setStatus("fault", code, `Safe state not reached (${reason}): ${text}`);
-      this.#after(this.limits.retryMs, this.#closed.signal, () => {
+      this.#retryLater(() => {
         if (epoch === this.#epoch) this.cut(reason);
       });
       return { ...this.#outcome(this.#stateOrUnknown()), ok: false, error: { code, text } };
+    } finally {
+      this.#securing--;
     }
   }
 
@@ -409,53 +384,26 @@ export class AgentDevice {
 
   /** The runtime still stands behind the setpoint. */
   renew(): void {
-    const { heartbeatMs } = this.capability;
-    if (heartbeatMs === undefined || this.#heartbeat.signal.aborted || !this.#away) return;
-    this.#armHeartbeat(heartbeatMs, this.#epoch);
+    if (this.#away) this.#watchdog.renew();
   }
 
   #watch(answer: DriverAnswer, epoch: number): void {
-    this.#disarm();
-    const { onTimeMaxMs, heartbeatMs, safeState } = this.capability;
-    this.#away = !answer.safe && safeState !== undefined;
-    if (!this.#away) return;
-    if (onTimeMaxMs !== undefined) {
-      this.#onTime = new AbortController();
-      this.#cutAfter(onTimeMaxMs, this.#onTime, epoch, "longest on-time is over");
-    }
-    if (heartbeatMs !== undefined) this.#armHeartbeat(heartbeatMs, epoch);
-    this.enforceGuards();
-  }
-
-  #armHeartbeat(heartbeatMs: number, epoch: number): void {
-    this.#heartbeat.abort();
-    this.#heartbeat = new AbortController();
-    this.#cutAfter(heartbeatMs, this.#heartbeat, epoch, "heartbeat missed");
-  }
-
-  #disarm(): void {
-    this.#onTime.abort();
-    this.#heartbeat.abort();
-  }
-
-  #cutAfter(ms: number, watch: AbortController, epoch: number, reason: string): void {
-    this.#after(ms, watch.signal, () => {
+    this.#away = !answer.safe && this.capability.safeState !== undefined;
+    if (!this.#away) return this.#watchdog.end();
+    this.#watchdog.begin((reason) => {
       if (epoch === this.#epoch) this.cut(reason);
     });
+    this.enforceGuards();
   }
 
   /** Ends reading and every timer; the safe state is the caller's to ask for first. */
   close(): void {
     this.#closed.abort();
-    this.#disarm();
+    this.#watchdog.end();
   }
 
-  #after(ms: number, signal: AbortSignal, act: () => void): void {
-    if (this.#closed.signal.aborted) return;
-    const either = signal === this.#closed.signal
-      ? signal
-      : AbortSignal.any([signal, this.#closed.signal]);
-    this.clock.wait(ms, either).then(act, () => {});
+  #retryLater(act: () => void): void {
+    this.clock.wait(this.limits.retryMs, this.#closed.signal).then(act, () => {});
   }
 
   #operation(priority: Operation["priority"], deadlineMs: number) {
@@ -492,29 +440,4 @@ export class AgentDevice {
 
 function standing({ setpoint, safe }: DriverAnswer): string {
   return JSON.stringify([setpoint, safe]);
-}
-
-/** `offline` for codes that mean nobody answered, `fault` for an answer that says no. */
-function statusOf(code: string): DeviceStatus {
-  const silent = [
-    "no_ack",
-    "timeout",
-    "wedged",
-    "disconnected",
-    "missing",
-    "bus_error",
-    "bus_stuck",
-  ];
-  return silent.includes(code) ? "offline" : "fault";
-}
-
-/** Code and sentence of whatever a driver threw. */
-export function faultOf(error: unknown): { code: string; text: string } {
-  if (error instanceof DeviceError || error instanceof Cancelled || error instanceof AskError) {
-    return { code: error.code, text: error.message };
-  }
-  if (error instanceof RangeError || error instanceof TypeError) {
-    return { code: "invalid_args", text: error.message };
-  }
-  return { code: "driver_error", text: error instanceof Error ? error.message : String(error) };
 }

@@ -13,7 +13,8 @@ import {
   WIRE_VERSION,
 } from "../lib/devices/wire.ts";
 import { Bus } from "./bus.ts";
-import { AgentDevice, AskError, DEVICE_LIMITS, type DeviceLimits, faultOf } from "./device.ts";
+import { AgentDevice, DEVICE_LIMITS, type DeviceLimits } from "./device.ts";
+import { AskError, faultOf } from "./faults.ts";
 
 /** A method beside those of every agent; what it throws becomes the answer's error. */
 export type Extension = (params: Record<string, unknown>) => unknown;

@@ -576,3 +576,26 @@ Deno.test("a pipe that closes during start still leaves everything safe and star
   await talk.clock.advance(0);
   assert.equal(talk.errorOf(after), "not_started");
 });
+
+Deno.test("a guard that stays broken while the safe state fails is not hammered", async () => {
+  const bench = newBench();
+  const guards = [{ deviceId: "thermometer", channel: "temperature", max: 60 }];
+  const talk = await Talk.started([
+    new TestActuator("peltier", bench, { guards }),
+    new TestSensor("thermometer", bench, { periodMs: 100 }),
+  ]);
+  await talk.clock.advance(200);
+  talk.command("peltier", 40);
+  await talk.clock.advance(0);
+  let tries = 0;
+  bench.waits.set("peltier safe", () => {
+    tries++;
+    return Promise.reject(new DeviceError("no_ack", "no answer"));
+  });
+  bench.outputs.set("thermometer", 61);
+  await talk.clock.advance(20_000);
+  assert.ok(tries >= 4 && tries <= 5, `${tries} tries in 20 s`);
+  bench.waits.clear();
+  await talk.clock.advance(5000);
+  assert.equal(bench.outputs.get("peltier"), 0);
+});
