@@ -19,7 +19,6 @@ import {
   type SubmitRefusal,
 } from "./model.ts";
 import { archiveOf } from "./archive.ts";
-import { unpackClients } from "./client_files.ts";
 import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
 import { Queue, type RunDevices, type RunLocks, type RunTokens } from "./queue.ts";
@@ -103,12 +102,9 @@ export class Experiments {
     const store = await ExperimentStore.open(o.kv, o.clock);
     const folders = new Folders(o.dir);
     const place = o.place ?? { execPath: Deno.execPath(), standalone: Deno.build.standalone };
-    const source = fileURLToPath(new URL("../../clients", import.meta.url));
-    const unpacked = join(o.dir, "clients");
-    if (o.clients === undefined && place.standalone) await unpackClients(source, unpacked);
     const places = {
       etc: join(o.dir, "sandbox", "etc"),
-      clients: o.clients ?? (place.standalone ? unpacked : source),
+      clients: o.clients ?? fileURLToPath(new URL("../../clients", import.meta.url)),
       scratch: join(o.dir, "sandbox", "scratch"),
     };
     await Deno.mkdir(join(o.dir, "experiments"), { recursive: true });
@@ -126,7 +122,7 @@ export class Experiments {
       locks: o.locks,
       devices: o.devices,
       tokens: o.auth,
-      supervisor: o.supervisor ?? supervisorOf(place),
+      supervisor: o.supervisor ?? supervisorFromSource(place.execPath),
       clients: places.clients,
       etc: places.etc,
       apiUrl: o.apiUrl,
@@ -432,11 +428,8 @@ export class Experiments {
   }
 }
 
-/** A supervisor started by the Deno that runs this, without looking at the network; or by our own binary. */
-function supervisorOf(
-  { execPath, standalone }: Pick<RunnerOptions, "execPath" | "standalone">,
-): SupervisorCommand {
-  if (standalone) return { command: [execPath, "agent", "run_supervisor"], env: { NO_COLOR: "1" } };
+/** A supervisor started by the Deno that runs this, without looking at the network. */
+function supervisorFromSource(execPath: string): SupervisorCommand {
   const module = fileURLToPath(new URL("../../agents/run_supervisor.ts", import.meta.url));
   return {
     command: [execPath, "run", "-A", "--no-remote", "--cached-only", "--quiet", module],
