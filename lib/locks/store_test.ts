@@ -21,10 +21,11 @@ async function opened() {
     (await log.read({ afterSeq: 0, limit: 1000 })).map(({ type, subject, text }) =>
       `${type} ${subject} ${text}`
     );
-  /** Moves time, and lets what that started reach the disk. */
+  /** Moves time, and lets what that started reach the disk, or fail to. */
   const pass = async (ms: number) => {
     await clock.advance(ms);
-    await kv.transact(DEVICES.map((id) => ["locks", "lock", id]), () => accept({ value: null }));
+    const keys = DEVICES.map((id): Deno.KvKey => ["locks", "lock", id]);
+    await kv.transact(keys, () => accept({ value: null })).catch(() => {});
     await clock.advance(0);
   };
   return { clock, store, kv, locks: await Locks.open(kv, clock), events, pass };
@@ -277,8 +278,7 @@ Deno.test("never two holders, never one fence for two grants, whatever races, ex
             | null;
           const drivers = ACTORS.filter((actor) => locks.check(deviceId, actor).ok);
           const holder = stored?.lease?.actor;
-          const over = holder !== undefined && locks.holder(deviceId) === null;
-          assert.deepEqual(drivers, over ? [] : holder === undefined ? ACTORS : [holder]);
+          assert.deepEqual(drivers, holder === undefined ? ACTORS : [holder]);
           assert.equal(locks.fences()[deviceId] ?? 0, stored?.fence ?? 0);
         }
       };
