@@ -122,6 +122,25 @@ const EXAMPLES: { file: string; timeScale: number; stopAfterMs?: number; check(e
       },
     },
     {
+      file: "demo.py",
+      timeScale: 60,
+      check({ out, rows }) {
+        assert.match(out, /Demo complete/);
+        assert.equal(rows.length, 60);
+        assert.equal(rows[0]!.stirrer_duty, "30.0");
+        assert.ok(rows.some((row) => Number(row.peltier_duty) === 40), "it warms in between");
+      },
+    },
+    {
+      file: "demo.ts",
+      timeScale: 60,
+      check({ out, rows }) {
+        assert.match(out, /Demo complete/);
+        assert.ok(rows.length > 15 && rows.length <= 60, String(rows.length));
+        assert.ok(rows.some((row) => Number(row.peltier_duty) === 40), "it warms in between");
+      },
+    },
+    {
       file: "led_test.py",
       timeScale: 20,
       check: ({ out }) => assert.match(out, /LED test passed\n$/),
