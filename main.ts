@@ -4,7 +4,7 @@ import { superviseRun } from "./agents/run_supervisor.ts";
 import { EXIT, runCli, type ServeAsk } from "./lib/cli/mod.ts";
 import { terminalHost } from "./lib/cli/terminal.ts";
 import { systemClock } from "./lib/clock.ts";
-import { openLog } from "./lib/log.ts";
+import { type Log, openLog } from "./lib/log.ts";
 import { serveUntilSignal, VERSION } from "./serve.ts";
 import { RUN_SUPERVISOR } from "./standalone.ts";
 
@@ -22,12 +22,28 @@ async function serve({ loaded, verbosity, dev }: ServeAsk): Promise<number> {
     files: config.log.files,
   });
   for (const warning of warnings) log.warn(warning);
+  outliveStrayErrors(log);
   try {
     await serveUntilSignal({ config, clock: systemClock, log, dev, denoDir: denoDir() });
     return EXIT.ok;
   } finally {
     await log.close();
   }
+}
+
+/**
+ * What no caller was there to catch is logged, and the instrument goes on: its devices are guarded by
+ * their agents, and ending the process would end the watch over living cells.
+ */
+function outliveStrayErrors(log: Log): void {
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("an error nobody caught", { error: event.error });
+  });
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error("a rejection nobody caught", { error: event.reason });
+  });
 }
 
 /** Where Deno keeps its cache when nothing says otherwise. */

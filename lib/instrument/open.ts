@@ -146,8 +146,11 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
       stream.close();
       await experiments.close();
       await devices.close();
-      await telemetry.close();
-      kv.close();
+      telemetry.close();
+      locks.close();
+      alarms.close();
+      events[Symbol.dispose]();
+      await kv.close();
     },
   };
 }
