@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Conditions } from "./conditions.ts";
@@ -20,6 +21,8 @@ export interface AgentEventDeps {
   readonly safety: Safety;
   readonly conditions: Conditions;
   readings(agent: string, readings: readonly Reading[]): void;
+  /** Tells the listeners how the device stands. */
+  tell(entry: DeviceEntry): void;
 }
 
 /** What an agent tells unasked, turned into states, events and alarms. */
@@ -67,25 +70,19 @@ export class AgentEvents {
     const entry = this.deps.registry.get(deviceId);
     if (entry?.agent !== agent) return;
     const error = outcome.error ?? { code: "no_start", text: "It did not start" };
-    void this.deps.states.note(entry, (before) => {
-      const ready = entry.capability.kind === "actuator" ? "ready, safe at start" : "ready";
-      const was = before.safe || before.setpoint === null
-        ? ""
-        : `; was ${JSON.stringify(before.setpoint)} by ${before.actor}`;
-      return {
-        state: ok
-          ? { status: "ready", setpoint, readback, safe, actor: SYSTEM, lastError: null }
-          : {
-            status: "offline",
-            setpoint,
-            readback,
-            safe,
-            lastError: { ...error, atMs: this.deps.clock.nowMs() },
-          },
-        event: ok
-          ? { type: "device.status", actor: SYSTEM, text: `${ready}${was}` }
-          : { type: "device.status", actor: SYSTEM, text: `did not start: ${error.text}${was}` },
-      };
+    const before = entry.state;
+    const was = away(entry) ? `; was ${JSON.stringify(before.setpoint)} by ${before.actor}` : "";
+    const ready = entry.capability.kind === "actuator" ? "ready, safe at start" : "ready";
+    const lastError = ok ? null : { ...error, atMs: this.deps.clock.nowMs() };
+    const text = `${ok ? ready : `did not start: ${error.text}`}${was}`;
+    this.deps.states.note(entry, () => ({
+      state: ok
+        ? { status: "ready", setpoint, readback, safe, actor: SYSTEM, lastError }
+        : { status: "offline", setpoint, readback, safe, lastError },
+      event: { type: "device.status", actor: SYSTEM, text },
+    })).then(() => {
+      // What is stored has not changed, and yet it counts again.
+      if (entry.state === before) this.deps.tell(entry);
     });
     if (ok) this.deps.conditions.deviceWorks(entry.capability);
     else this.deps.conditions.deviceBroken(entry.capability, error.text);
@@ -139,14 +136,19 @@ export class AgentEvents {
       atMs: this.deps.clock.nowMs(),
     };
     const names: string[] = [];
+    this.deps.registry.expire(agent);
     for (const entry of this.deps.registry.of(agent)) {
-      const { deviceId, label, kind } = entry.capability;
+      const { deviceId, label } = entry.capability;
       names.push(label);
       entry.queue.flush({ kind: "offline", deviceId, text: lastError.text });
-      // Nobody knows where an actuator stands until a new agent has brought it to safe.
-      const actuator = kind === "actuator" ? { readback: null, safe: false } : {};
+      if (!away(entry)) {
+        // Nothing to record but that nobody answers for it, which the end of the agent says.
+        this.deps.tell(entry);
+        continue;
+      }
+      // Nobody knows where it stands until a new agent has brought it to safe.
       void this.deps.states.note(entry, () => ({
-        state: { status: "offline", lastError, ...actuator },
+        state: { status: "offline", lastError, readback: null, safe: false },
         event: {
           type: "device.status",
           actor: SYSTEM,
@@ -170,6 +172,12 @@ export class AgentEvents {
       this.deps.log.error("the end of an agent could not be stored", { agent, error })
     );
   }
+}
+
+/** Whether an actuator was last told to be elsewhere than in its safe state. */
+function away({ capability, state }: DeviceEntry): boolean {
+  return capability.kind === "actuator" && state.setpoint !== null &&
+    !isDeepStrictEqual(state.setpoint, capability.safeState);
 }
 
 function unknownState(deviceId: string, atMs: number): DeviceState {

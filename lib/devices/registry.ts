@@ -16,8 +16,8 @@ const STALE_PERIODS = 3;
 
 interface Latest {
   readonly reading: Reading;
-  /** Monotonic, when it came. */
-  readonly atMs: number;
+  /** Monotonic, when it came; minus infinity once its source is gone. */
+  atMs: number;
   /** The listeners have been told that it is stale. */
   told: boolean;
 }
@@ -123,6 +123,13 @@ export class Registry {
     return { kept, fresh };
   }
 
+  /** Every reading of the agent's devices is stale from now on: who could renew it is gone. */
+  expire(agent: string): void {
+    for (const { latest } of this.of(agent)) {
+      for (const one of latest.values()) one.atMs = -Infinity;
+    }
+  }
+
   /** Devices with a reading that has turned stale since this was last asked. */
   turnedStale(): Set<DeviceEntry> {
     const turned = new Set<DeviceEntry>();
@@ -136,9 +143,11 @@ export class Registry {
     return turned;
   }
 
-  /** Whether any channel of the device is stale at this moment. */
-  hasStale(entry: DeviceEntry): boolean {
-    return [...entry.latest].some(([id, latest]) => this.#stale(channelOf(entry, id), latest));
+  /** Whether any channel of the device is stale at this moment, and has been for `forMs`. */
+  hasStale(entry: DeviceEntry, forMs = 0): boolean {
+    return [...entry.latest].some(([id, latest]) =>
+      this.#stale(channelOf(entry, id), latest, forMs)
+    );
   }
 
   /** The latest reading as it counts at this moment: stale ones have lost their number. */
@@ -155,9 +164,9 @@ export class Registry {
     return { capability: entry.capability, state: entry.state, readings, holder };
   }
 
-  #stale(channel: Channel | undefined, { atMs }: Latest): boolean {
+  #stale(channel: Channel | undefined, { atMs }: Latest, forMs = 0): boolean {
     return channel === undefined ||
-      this.clock.monotonicMs() - atMs > STALE_PERIODS * channel.periodMs;
+      this.clock.monotonicMs() - atMs > STALE_PERIODS * channel.periodMs + forMs;
   }
 }
 

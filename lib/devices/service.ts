@@ -104,6 +104,7 @@ export class Devices {
       safety,
       conditions,
       readings,
+      tell,
     });
     this.#sweep = new Sweep({
       clock,
@@ -286,12 +287,15 @@ export class Devices {
       this.options.gate.holder(entry.capability.deviceId),
     );
     const agent = this.#agents.get(entry.agent)!;
-    const { state, restarts } = agent.status();
+    const { state, restarts, lastError } = agent.status();
     if (state === "ready" || state === "ended") return view;
     // What is stored is what was true when the agent last spoke; now nobody knows.
     const first = state === "starting" && restarts === 0;
     const status = first ? "unknown" as const : "offline" as const;
     const actuator = entry.capability.kind === "actuator" ? { readback: null, safe: false } : {};
-    return { ...view, state: { ...view.state, status, ...actuator } };
+    const why = lastError === null ? {} : {
+      lastError: { code: "agent_down", ...lastError, text: `Its agent ended: ${lastError.text}` },
+    };
+    return { ...view, state: { ...view.state, status, ...actuator, ...why } };
   }
 }

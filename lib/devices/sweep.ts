@@ -14,9 +14,12 @@ export interface SweepDeps {
 }
 
 const SWEEP_MS = 500;
+/** Stale for this long beyond its three periods, a reading is an alarm. */
+const ALARM_AFTER_MS = 10_000;
 
 /** What only time changes: readings turn stale, guards with them, heartbeats are renewed. */
 export class Sweep {
+  readonly #alarmed = new Set<string>();
   #renewedMs = new Map<string, number>();
   #cancel: () => void = () => {};
 
@@ -35,16 +38,24 @@ export class Sweep {
 
   #sweep(): void {
     const { registry, conditions, agents } = this.deps;
-    for (const entry of registry.turnedStale()) {
-      this.deps.tell(entry);
-      // Of a device that is offline its own alarm speaks.
-      if (entry.state.status === "ready") conditions.stale(entry.capability);
-    }
+    for (const entry of registry.turnedStale()) this.deps.tell(entry);
     for (const entry of registry.all()) {
-      if (entry.state.safe || !agents.get(entry.agent)!.live) continue;
+      if (!agents.get(entry.agent)!.live) continue;
+      this.#alarm(entry, conditions);
+      if (entry.state.safe) continue;
       const broken = guardBroken(registry, entry, null);
       if (broken !== null) this.deps.safe(entry, broken);
       else this.#renew(entry);
+    }
+  }
+
+  /** Not at once: what an agent that hangs leaves stale is soon its own alarm, and so is an offline device. */
+  #alarm(entry: DeviceEntry, conditions: Conditions): void {
+    const { deviceId } = entry.capability;
+    if (!this.deps.registry.hasStale(entry, ALARM_AFTER_MS)) this.#alarmed.delete(deviceId);
+    else if (entry.state.status === "ready" && !this.#alarmed.has(deviceId)) {
+      this.#alarmed.add(deviceId);
+      conditions.stale(entry.capability);
     }
   }
 
