@@ -210,7 +210,9 @@ export class Queue {
     const running = this.o.store.running();
     if (running !== null) {
       if (stopped === null || running.state === "stopping") return;
-      const text = stopped.reason === "" ? "STOP was pressed" : `STOP: ${stopped.reason}`;
+      const text = /^STOP\b|^$/.test(stopped.reason)
+        ? "STOP was pressed"
+        : `STOP: ${stopped.reason}`;
       const changed = await this.#change(running.id, { kind: "stop", text }, stopped.actor);
       if (changed !== null) this.stopRun(running.id);
       return;

@@ -139,7 +139,7 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
     asked.push(`${request.method} ${pathname} ${request.headers.get("authorization") ?? ""}`);
     return Response.json({ status: "operational" });
   });
-  const config = ConfigFile.parse({ experiments: { killGraceMs: 1500, stopGraceMs: 0 } });
+  const config = ConfigFile.parse({ experiments: { killGraceMs: 1500 } });
   const experiments = await Experiments.open({
     kv,
     clock: systemClock,

@@ -205,7 +205,10 @@ export function describe(before: Experiment, after: Experiment, change: Change):
     case "give-up":
       return `${words}: ${change.text}`;
     case "exited":
-      return `${words}: ${after.ending?.text ?? "ended"}`;
+      // In `stopping` the cause has been told; what is new is that nothing of the run lives any more.
+      return before.state === "stopping"
+        ? "its script and all it started are gone"
+        : `${words}: ${after.ending?.text ?? "ended"}`;
     case "ended":
       if (isTerminal(after.state)) return after.error ? `${words}: ${after.error.text}` : words;
       return `${words}: ${before.ending?.text ?? ""}; it will be run again`;
