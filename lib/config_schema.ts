@@ -87,16 +87,11 @@ export const ConfigFile = z.strictObject({
       logMb: z.number().int().min(1).default(50),
       processes: z.number().int().min(1).default(64),
     }).prefault({}),
-    /** From asking a run to stop until SIGTERM. */
-    stopGraceMs: z.number().int().nonnegative().default(5000),
-    /** From asking a run to stop until SIGKILL. */
-    killGraceMs: z.number().int().nonnegative().default(30_000),
+    /** From asking a run to stop (SIGTERM) until it is made to (SIGKILL). */
+    killGraceMs: z.number().int().min(100).default(30_000),
     /** Files of ended runs are removed after this many days; 0 keeps them. */
     retentionDays: z.number().int().nonnegative().default(0),
-  }).prefault({}).refine((e) => e.killGraceMs >= e.stopGraceMs, {
-    path: ["killGraceMs"],
-    message: "must not be shorter than stop_grace_ms",
-  }),
+  }).prefault({}),
   telemetry: z.strictObject({
     /** How long every sample is kept. */
     rawDays: z.number().positive().default(14),

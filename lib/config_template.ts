@@ -65,8 +65,7 @@ name = "Vessel A"
 # deno = "self"
 # "auto": Python scripts run inside bwrap and are refused without it; "none": no boundary.
 # sandbox = "auto"
-# From asking a run to stop until SIGTERM, and until SIGKILL.
-# stop_grace_ms = 5000
+# From asking a run to stop (SIGTERM) until it is made to (SIGKILL).
 # kill_grace_ms = 30000
 # Files of ended runs are removed after so many days; 0 keeps them.
 # retention_days = 0
