@@ -16,7 +16,8 @@ import { simulate, type SimulatorRefusal } from "./simulators.ts";
 import { States } from "./states.ts";
 import { type StopReport, StopSwitch } from "./stop_switch.ts";
 import { DeviceStore, type Stopped } from "./store.ts";
-import { AgentSupervisor, type SupervisorLimits } from "./supervisor.ts";
+import { AgentSupervisor } from "./supervisor.ts";
+import type { SupervisorLimits } from "./supervisor_limits.ts";
 import { Sweep } from "./sweep.ts";
 
 export interface DevicesOptions {

@@ -4,6 +4,7 @@ import { refuse, type Result } from "../result.ts";
 import { AgentError, AgentProcess, resultOf, type WireCounts } from "./agent_process.ts";
 import { type AgentSpec, type Spawn, spawnChild } from "./child.ts";
 import type { AgentStatus } from "./model.ts";
+import { SUPERVISOR_LIMITS, type SupervisorLimits } from "./supervisor_limits.ts";
 import { type Notice, StartAnswer, WIRE_VERSION } from "./wire.ts";
 
 /** What the supervisor tells its owner. Called in order; must not throw. */
@@ -14,42 +15,6 @@ export interface AgentListener {
   /** Its process is gone, or could not be started; it will be started again unless it was closed. */
   down(reason: string): void;
 }
-
-/** Durations in milliseconds. */
-export interface SupervisorLimits {
-  /** From the start of the process to `hello`. */
-  readonly helloMs: number;
-  /** For bringing every device to its safe state. */
-  readonly startMs: number;
-  readonly pingEveryMs: number;
-  readonly pingDeadlineMs: number;
-  /** Pings in a row without an answer before it is killed. */
-  readonly missesMax: number;
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
-  /** A life shorter than this is a fast death; a longer one starts the count again. */
-  readonly fastDeathMs: number;
-  /** Fast deaths in a row that open the breaker. */
-  readonly fastDeathsMax: number;
-  /** How long the breaker stays open before one more try. */
-  readonly breakerMs: number;
-  /** From the end of its stdin until it is killed. */
-  readonly closeMs: number;
-}
-
-export const SUPERVISOR_LIMITS: SupervisorLimits = {
-  helloMs: 15_000,
-  startMs: 30_000,
-  pingEveryMs: 1000,
-  pingDeadlineMs: 2000,
-  missesMax: 2,
-  backoffMinMs: 250,
-  backoffMaxMs: 15_000,
-  fastDeathMs: 10_000,
-  fastDeathsMax: 5,
-  breakerMs: 30_000,
-  closeMs: 2000,
-};
 
 export interface SupervisorOptions {
   readonly clock: Clock;
