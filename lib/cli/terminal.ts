@@ -30,7 +30,7 @@ const INTERRUPT = 3;
 const BACKSPACES = [8, 127];
 
 /** A line from a person, unseen and asked twice; from a pipe, its first line. */
-export async function readSecret(question: string): Promise<string> {
+async function readSecret(question: string): Promise<string> {
   if (!Deno.stdin.isTerminal()) return (await readLine(() => {})).trimEnd();
   const first = await askUnseen(`${question}: `);
   if (first === await askUnseen("Once more: ")) return first;
