@@ -114,6 +114,8 @@ Deno.test("a store that does not answer is told after two seconds", async () => 
 
 Deno.test("metrics are Prometheus text, requests counted by route and not by path", async () => {
   await using s = await setUp();
+  // As in the whole application, where what no other route answers is a page.
+  s.app.all("*", (c) => c.text("a page"));
   for (const id of ["1", "2", "3"]) await s.app.request(`/experiments/${id}`);
   await s.app.request("/nothing/here");
   const reply = await s.app.request("/metrics");

@@ -46,9 +46,9 @@ export class RequestMeter {
   readonly middleware: MiddlewareHandler<HoldfastEnv> = async (c, next) => {
     const startMs = this.clock.monotonicMs();
     await next();
-    // The route's pattern, never the path: what people may type freely must not grow the table.
+    // Of the route that answered, its pattern and never the path: what people type must not grow the table.
     this.#add(
-      { method: c.req.method, route: routePath(c, -1), status: String(c.res.status) },
+      { method: c.req.method, route: routePath(c), status: String(c.res.status) },
       (this.clock.monotonicMs() - startMs) / 1000,
     );
   };
