@@ -76,10 +76,6 @@ export async function pidController(
     integral = state.integral;
     output = kp * error + ki * integral + kd * slope;
   }
-  if (ki !== 0) {
-    const size = Math.abs(ki);
-    integral = Math.max(-limits.cool / size, Math.min(limits.heat / size, integral));
-  }
   state.integral = integral;
   state.last = error;
   const duty = Math.trunc(Math.min(limitOf(output), Math.abs(output)));

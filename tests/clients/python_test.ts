@@ -89,6 +89,31 @@ Deno.test({
   },
 });
 
+/** Python in a page: it compiles, and what it imports from the library is there. */
+const PAGE = `
+import re, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+blocks = re.findall(r"\`\`\`python\\n(.*?)\`\`\`", text, re.S)
+for block in blocks:
+    compile(block, sys.argv[1], "exec")
+    for line in re.findall(r"^from bioreactor_client import .*$", block, re.M):
+        exec(line)
+print(len(blocks))
+`;
+
+Deno.test({
+  name: `every Python example in the documentation is valid${why}`,
+  ignore,
+  async fn() {
+    for (const page of ["docs/guides/writing-scripts.md", "clients/python/README.md"]) {
+      const path = new URL(`../../${page}`, import.meta.url).pathname;
+      const output = await python(["-c", PAGE, path], folder);
+      assert.ok(output?.success, new TextDecoder().decode(output?.stderr));
+      assert.ok(Number(new TextDecoder().decode(output.stdout)) > 0, page);
+    }
+  },
+});
+
 function camel(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

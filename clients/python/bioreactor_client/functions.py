@@ -130,8 +130,6 @@ def pid_controller(bioreactor, setpoint, current_temp=None, kp=10.0, ki=1.0, kd=
         integral = bioreactor._temp_integral
         output = kp * error + ki * integral + kd * slope
         limit = limit_heat if output >= 0 else limit_cool
-    if ki:
-        integral = max(-limit_cool / abs(ki), min(limit_heat / abs(ki), integral))
     bioreactor._temp_integral = integral
     bioreactor._temp_last_error = state["last"] = error
     duty = int(max(0.0, min(limit, abs(output))))

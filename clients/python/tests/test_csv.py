@@ -189,6 +189,16 @@ class Repair(Folder):
         self.write({"a": 3, "b": 4})
         self.assertEqual(self.read(), b"a,b\r\n1,2\r\n3,4\r\n")
 
+    def test_what_somebody_else_did_to_the_file_in_between_is_seen(self):
+        self.write({"a": 1, "b": 2})
+        with open(self.path, "ab") as file:
+            file.write(b"3,")
+        self.write({"a": 5, "b": 6})
+        self.assertEqual(self.read(), b"a,b\r\n1,2\r\n5,6\r\n")
+        os.unlink(self.path)
+        self.write({"c": 7})
+        self.assertEqual(self.read(), b"c\r\n7\r\n")
+
     def test_half_a_header_is_written_anew(self):
         with open(self.path, "wb") as file:
             file.write(b"timest")

@@ -347,6 +347,34 @@ class RelayTest(Launched):
         """, "--limits", '{"memoryMb": 256}')
         self.assertEqual((code, out.split(), err), (0, ["20000000", "b'20000000'"], ""))
 
+    def test_what_nobody_reads_is_not_kept_in_memory(self):
+        code, out, err = self.relayed("""
+            import socket, time
+            port = int(url.rsplit(":", 1)[1])
+            idle = socket.create_connection(("127.0.0.1", port))
+            idle.sendall(b"GET /150000000 HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+            def most_mib():
+                most = 0
+                for name in os.listdir("/proc"):
+                    try:
+                        if name.isdigit() and os.getpgid(int(name)) == os.getpgid(0):
+                            with open("/proc/%s/status" % name) as file:
+                                most = max([most] + [int(line.split()[1]) for line in file
+                                                     if line.startswith("VmHWM")])
+                    except OSError:
+                        pass
+                return most // 1024
+            deadline = time.monotonic() + 1  # long enough for all of it, were it taken
+            while most_mib() < 100 and time.monotonic() < deadline:
+                get(1_000_000)  # meanwhile others are served
+            print(most_mib() < 100)
+            total = 0
+            while data := idle.recv(1 << 20):
+                total += len(data)
+            print(total > 150_000_000)
+        """)
+        self.assertEqual((code, out.split(), err), (0, ["True", "True"], ""))
+
     def test_many_at_once_are_served(self):
         code, out, err = self.relayed("""
             from concurrent.futures import ThreadPoolExecutor
