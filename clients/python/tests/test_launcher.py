@@ -256,8 +256,8 @@ class Signals(Launched):
                 from bioreactor_client import Bioreactor
                 with Bioreactor() as bio:
                     bio.change_pump("inflow", 1.0)
-                    print("up")
                     try:
+                        print("up")
                         while True:
                             try:
                                 time.sleep(60)
@@ -276,14 +276,16 @@ class Signals(Launched):
     def test_a_process_the_script_forked_ends_on_sigterm_as_any_other(self):
         code, out, _ = self.launch("""
             import os, signal, time
+            ready, told = os.pipe()
             pid = os.fork()
             if pid == 0:
                 try:
+                    os.write(told, b"x")
                     time.sleep(60)
                 finally:
                     print("the clean-up is the parent's")
                     os._exit(0)
-            time.sleep(0.2)
+            os.read(ready, 1)
             os.kill(pid, signal.SIGTERM)
             print(os.waitpid(pid, 0)[1])
         """)
@@ -453,8 +455,8 @@ class RelayTest(Launched):
     def test_sigterm_to_the_whole_group_leaves_the_way_to_the_api_for_the_clean_up(self):
         text = textwrap.dedent(self.CALL) + textwrap.dedent("""
             import time
-            print("up", flush=True)
             try:
+                print("up", flush=True)
                 time.sleep(60)
             finally:
                 print(get(5))
