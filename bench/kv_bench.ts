@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import { Kv } from "../lib/kv.ts";
 import { accept } from "../lib/result.ts";
+import { type Figure, quantile, tellFigures } from "./figures.ts";
 
 const CALLERS = [1, 16, 64, 256];
 const MODES = ["plain", "group", "group + event"] as const;
@@ -17,6 +18,8 @@ const MEASURE_MS = 1100;
 /** With the delay a plain caller of 256 waits seconds for its turn. */
 const DELAYED_MS = 2000;
 const FSYNC_DELAY_MS = 10;
+/** At this many callers. */
+const TARGET = { callers: 64, perSecond: 40_000, ratioDelayed: 40 };
 
 type Mode = (typeof MODES)[number];
 interface Row {
@@ -34,11 +37,27 @@ if (Deno.args[0] === "measure") {
     }
   }
 } else {
-  print("as the disk is", await rowsOf([], MEASURE_MS));
+  const fast = "as the disk is";
+  const rows = await rowsOf([], MEASURE_MS);
+  print(fast, rows);
+  const figures = figuresOf(fast, rows, ({ group }) => ({
+    target: `>= ${whole(TARGET.perSecond)}/s`,
+    holds: group.perSecond >= TARGET.perSecond,
+  }));
+  const slow = `with ${FSYNC_DELAY_MS} ms added to every fsync`;
   const strace = stracePrefix();
-  const title = `with ${FSYNC_DELAY_MS} ms added to every fsync`;
-  if (typeof strace === "string") console.log(`${title}: skipped: ${strace}`);
-  else print(title, await rowsOf(strace, DELAYED_MS));
+  if (typeof strace === "string") {
+    console.log(`\n${slow}: skipped: ${strace}`);
+    figures.push({ what: `transactions, ${slow}`, measured: `skipped: ${strace}` });
+  } else {
+    const delayed = await rowsOf(strace, DELAYED_MS);
+    print(slow, delayed);
+    figures.push(...figuresOf(slow, delayed, ({ plain, group }) => ({
+      target: `>= ${TARGET.ratioDelayed}x plain`,
+      holds: group.perSecond >= TARGET.ratioDelayed * plain.perSecond,
+    })));
+  }
+  tellFigures(figures);
 }
 
 /** How to start a program whose every fsync takes longer, or why that cannot be. */
@@ -103,9 +122,8 @@ async function measure(mode: Mode, callers: number, measureMs: number): Promise<
   await Promise.all(all);
   await close();
   await Deno.remove(dir, { recursive: true });
-  tookMs.sort((a, b) => a - b);
-  const quantile = (q: number) => tookMs[Math.floor(q * (tookMs.length - 1))] ?? NaN;
-  return { mode, callers, perSecond, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
+  const [p50Ms, p99Ms] = [quantile(tookMs, 0.5), quantile(tookMs, 0.99)];
+  return { mode, callers, perSecond, p50Ms, p99Ms };
 }
 
 function next(before: unknown): { v: 1; label: string; count: number } {
@@ -146,7 +164,7 @@ function print(title: string, rows: Row[]): void {
     `${Math.round(row.perSecond)} (${row.p50Ms.toFixed(1)}, ${row.p99Ms.toFixed(1)})`;
   const table = [["callers", "plain atomic", "group commit", "ratio", "group + event", "ratio"]];
   for (const callers of CALLERS) {
-    const of = (mode: Mode) => rows.find((row) => row.mode === mode && row.callers === callers)!;
+    const of = (mode: Mode) => rowOf(rows, mode, callers);
     const ratio = (mode: Mode) => `${(of(mode).perSecond / of("plain").perSecond).toFixed(1)}x`;
     table.push([
       String(callers),
@@ -161,4 +179,30 @@ function print(title: string, rows: Row[]): void {
   for (const line of table) {
     console.log(line.map((cell, i) => cell.padStart(widths[i]!)).join("  "));
   }
+}
+
+function figuresOf(
+  title: string,
+  rows: Row[],
+  judge: (at: { plain: Row; group: Row }) => Pick<Figure, "target" | "holds">,
+): Figure[] {
+  return CALLERS.map((callers) => {
+    const plain = rowOf(rows, "plain", callers);
+    const group = rowOf(rows, "group", callers);
+    return {
+      what: `transactions, ${callers} at once, ${title}`,
+      measured: `${whole(group.perSecond)}/s, p50 ${group.p50Ms.toFixed(1)} ms; ` +
+        `one by one ${whole(plain.perSecond)}/s, p50 ${plain.p50Ms.toFixed(1)} ms; ` +
+        `${(group.perSecond / plain.perSecond).toFixed(1)}x`,
+      ...(callers === TARGET.callers ? judge({ plain, group }) : {}),
+    };
+  });
+}
+
+function rowOf(rows: Row[], mode: Mode, callers: number): Row {
+  return rows.find((row) => row.mode === mode && row.callers === callers)!;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
 }

@@ -12,6 +12,7 @@ import type { EventDelivery } from "../lib/events.ts";
 import type { Log } from "../lib/log.ts";
 import { LiveStream, streamApi } from "../lib/telemetry/mod.ts";
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { tellFigures } from "./figures.ts";
 
 const VIEWERS = [10, 100, 500];
 const WARM_UP_MS = 2000;
@@ -19,6 +20,8 @@ const MEASURE_MS = 8000;
 const HZ = 10;
 const DEVICES = 6;
 const CHANNELS = 2;
+/** Of one core, at the largest number of viewers. */
+const TARGET_CPU_PERCENT = 50;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -76,7 +79,7 @@ async function main(): Promise<void> {
       DEVICES * CHANNELS
     } readings in a batch, ${HZ} batches a second, loopback HTTP/1.1`,
   );
-  const rows: Record<string, string | number>[] = [];
+  const rows = [];
   for (const viewers of VIEWERS) {
     const server = new Child("serve");
     const { port } = await server.line<{ port: number }>();
@@ -102,6 +105,19 @@ async function main(): Promise<void> {
     await server.end();
   }
   console.table(rows);
+  tellFigures(rows.map((row) => ({
+    what: `live stream, ${row.viewers} viewers at ${HZ} Hz`,
+    measured:
+      `${row["received/s"].toLocaleString("en-US")} deliveries/s, ${row["server CPU %"]} % ` +
+      `of a core, ${row["RSS MB"]} MB, ${row.dropped} viewers dropped`,
+    ...(row.viewers === VIEWERS.at(-1)
+      ? {
+        target: `< ${TARGET_CPU_PERCENT} % of a core`,
+        holds: row["server CPU %"] < TARGET_CPU_PERCENT &&
+          row["received/s"] >= 0.95 * row.viewers * HZ,
+      }
+      : {}),
+  })));
 }
 
 async function serve(): Promise<void> {
