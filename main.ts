@@ -5,8 +5,8 @@ import { EXIT, runCli, type ServeAsk } from "./lib/cli/mod.ts";
 import { terminalHost } from "./lib/cli/terminal.ts";
 import { systemClock } from "./lib/clock.ts";
 import { type Log, openLog } from "./lib/log.ts";
-import { serveUntilSignal, VERSION } from "./serve.ts";
 import { RUN_SUPERVISOR } from "./standalone.ts";
+import manifest from "./deno.json" with { type: "json" };
 
 const env = Deno.env.toObject();
 
@@ -23,6 +23,8 @@ async function serve({ loaded, verbosity, dev }: ServeAsk): Promise<number> {
   });
   for (const warning of warnings) log.warn(warning);
   outliveStrayErrors(log);
+  // Imported here, so that an agent and a short command load no pages.
+  const { serveUntilSignal } = await import("./serve.ts");
   try {
     await serveUntilSignal({ config, clock: systemClock, log, dev, denoDir: denoDir() });
     return EXIT.ok;
@@ -61,5 +63,7 @@ async function becomeSupervisor(): Promise<number> {
 if (import.meta.main) {
   const agent = (name: string) =>
     name === RUN_SUPERVISOR ? becomeSupervisor() : runAgentWorker(name);
-  Deno.exit(await runCli(Deno.args, terminalHost({ version: VERSION, env, serve, agent })));
+  Deno.exit(
+    await runCli(Deno.args, terminalHost({ version: manifest.version, env, serve, agent })),
+  );
 }
