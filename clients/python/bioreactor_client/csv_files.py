@@ -15,6 +15,7 @@ import datetime
 import io
 import json
 import os
+import re
 import threading
 import time
 
@@ -269,6 +270,8 @@ def _moment(value):
         return datetime.datetime.fromtimestamp(value, datetime.timezone.utc)
     if isinstance(value, str):
         text = value[:-1] + "+00:00" if value.endswith("Z") else value
+        # Before Python 3.11 a fraction must have three or six digits.
+        text = re.sub(r"\.(\d+)", lambda found: "." + (found[1] + "00000")[:6], text)
         try:
             value = datetime.datetime.fromisoformat(text)
         except ValueError:

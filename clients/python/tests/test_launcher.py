@@ -70,7 +70,7 @@ class AsPythonWould(Launched):
     def test_exit_codes_are_pythons_own(self):
         for body, expected in (
             ("pass", 0), ("import sys; sys.exit(7)", 7), ("import sys; sys.exit()", 0),
-            ("raise SystemExit('bye')", 1), ("1/0", 1), ("x = (", 1),
+            ("raise SystemExit('bye')", 1), ("1/0", 1), ("x = = 1", 1),
             ("import os; os._exit(9)", 9), ("raise KeyboardInterrupt", -signal.SIGINT),
             ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
         ):
