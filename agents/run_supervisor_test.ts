@@ -148,7 +148,9 @@ Deno.test({
       ...["--dev-bind", "/", "/", "--size", "2097152", "--tmpfs", disk],
       ...["--", "/bin/sh", "-c", inner, "sh"],
     ];
-    const script = "echo first; head -c 4000000 /dev/zero > output/fill; " +
+    // What it said is in the log before there is no room left for it.
+    const script = "echo first; until [ -s log.txt ]; do sleep 0.01; done; " +
+      "head -c 4000000 /dev/zero > output/fill; " +
       "while :; do echo 'a line that finds no room'; done";
     const run = await supervise(
       plan(disk, script, {
