@@ -1,12 +1,9 @@
-import { rmSync, statfsSync } from "node:fs";
-import {
-  RUN_FILES,
-  type RunEndReason,
-  type RunExit,
-  RunPlan,
-  type RunReady,
-} from "../lib/experiments/model.ts";
+import { rmSync } from "node:fs";
+import { RUN_FILES, type RunEndReason, RunPlan, type RunReady } from "../lib/experiments/model.ts";
+import { folderMb, freeMbOf } from "./run_disk.ts";
+import { ExitRecord, type Outcome } from "./run_exit.ts";
 import { RunLog } from "./run_log.ts";
+import { outcome, outcomeOf } from "./run_outcome.ts";
 import {
   descendantsOf,
   leftoversOf,
@@ -51,41 +48,6 @@ export async function superviseRun(): Promise<void> {
     return;
   }
   record.write(await run.toEnd());
-}
-
-type Outcome = Pick<RunExit, "reason" | "exitCode" | "signal" | "text">;
-
-/** `exit.json` with its room taken at the start, so that a full disk cannot keep the end from being written. */
-class ExitRecord {
-  static readonly #ROOM = 4096;
-  readonly #startedAtMs = Date.now();
-
-  constructor(private readonly attempt: number) {
-    this.#put(" ".repeat(ExitRecord.#ROOM));
-  }
-
-  write(outcome: Outcome): void {
-    const exit: RunExit = {
-      v: 1,
-      attempt: this.attempt,
-      ...outcome,
-      text: outcome.text.slice(0, 1000),
-      startedAtMs: this.#startedAtMs,
-      endedAtMs: Date.now(),
-    };
-    this.#put(JSON.stringify(exit).padEnd(ExitRecord.#ROOM));
-    Deno.renameSync(`${RUN_FILES.exit}.new`, RUN_FILES.exit);
-    // The rename is durable once the folder is.
-    using folder = Deno.openSync(".");
-    folder.syncSync();
-  }
-
-  #put(text: string): void {
-    using file = Deno.openSync(`${RUN_FILES.exit}.new`, { create: true, write: true });
-    const bytes = new TextEncoder().encode(text);
-    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
-    file.syncSync();
-  }
 }
 
 /** After the script has ended: how long what it left behind may hold its output open. */
@@ -181,37 +143,8 @@ class Run {
       new Promise((resolve) => setTimeout(resolve, DRAIN_MS)),
     ]);
     await watch;
-    return this.#outcome(status, (await within(complaint, DRAIN_MS) ?? "").trim());
-  }
-
-  #outcome(status: Deno.CommandStatus, complaint: string): Outcome {
-    // bwrap and shells report a signal as 128 and its number.
-    const signal = status.signal ?? (status.code > 128 ? SIGNALS[status.code - 128] ?? null : null);
-    if (this.ending !== null) {
-      return outcome(this.ending.reason, status.code, signal, this.ending.text);
-    }
-    if (status.code !== 0 && complaint.startsWith("bwrap:")) {
-      return outcome(
-        "runner",
-        status.code,
-        null,
-        `the sandbox refused: ${complaint.slice(0, 500)}`,
-      );
-    }
-    const last = lastLine(RUN_FILES.log);
-    const after = last === "" ? "" : `: ${last}`;
-    if (status.code === 0) return outcome("exit", 0, null, "the script ended");
-    if (status.code === LAUNCHER_FAILED) {
-      return outcome("runner", status.code, null, `the script could not be started${after}`);
-    }
-    if (
-      /^MemoryError\b/.test(last) || /heap out of memory|Out of memory/i.test(tail(RUN_FILES.log))
-    ) {
-      const limit = `its memory limit of ${this.plan.limits.memoryMb} MiB`;
-      return outcome("memory", status.code, signal, `the script needed more than ${limit}`);
-    }
-    const how = signal === null ? `exited with code ${status.code}` : `was ended by ${signal}`;
-    return outcome("exit", status.code, signal, `the script ${how}${after}`);
+    const said = (await within(complaint, DRAIN_MS) ?? "").trim();
+    return outcomeOf(status, said, this.ending, this.plan.limits.memoryMb);
   }
 
   /** Copies the script's output to the log until its end. */
@@ -308,37 +241,6 @@ class Run {
   }
 }
 
-/** What the launcher in the sandbox exits with when it could not begin the script. */
-const LAUNCHER_FAILED = 125;
-
-/** Signals a script dies of, by their number on Linux. */
-const SIGNALS: Record<number, string> = {
-  1: "SIGHUP",
-  2: "SIGINT",
-  3: "SIGQUIT",
-  4: "SIGILL",
-  5: "SIGTRAP",
-  6: "SIGABRT",
-  7: "SIGBUS",
-  8: "SIGFPE",
-  9: "SIGKILL",
-  11: "SIGSEGV",
-  13: "SIGPIPE",
-  15: "SIGTERM",
-  24: "SIGXCPU",
-  25: "SIGXFSZ",
-  31: "SIGSYS",
-};
-
-function outcome(
-  reason: RunEndReason,
-  exitCode: number | null,
-  signal: string | null,
-  text: string,
-): Outcome {
-  return { reason, exitCode, signal, text };
-}
-
 /** Where the runtime listens now, as it wrote it into the run folder. */
 function apiAddress(): { hostname: string; port: number } | null {
   try {
@@ -359,56 +261,6 @@ function longTimer(delayMs: number, fire: () => void): () => void {
   };
   set();
   return () => clearTimeout(id);
-}
-
-/** Bytes on disk below a folder, in MiB; links are not followed. */
-function folderMb(folder: string): number {
-  let bytes = 0;
-  const waiting = [folder];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    try {
-      for (const entry of Deno.readDirSync(next)) {
-        const path = `${next}/${entry.name}`;
-        if (entry.isDirectory) waiting.push(path);
-        else bytes += bytesOf(path);
-      }
-    } catch {
-      // Removed by the script while we looked.
-    }
-  }
-  return bytes / 1_048_576;
-}
-
-function bytesOf(path: string): number {
-  try {
-    const { size, blocks } = Deno.lstatSync(path);
-    // A file with holes counts what it takes, a compressed one what it says.
-    return blocks === null ? size : Math.min(size, blocks * 512);
-  } catch {
-    return 0;
-  }
-}
-
-function freeMbOf(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize / 1_048_576;
-}
-
-/** The last few KiB of a file as text. */
-function tail(path: string): string {
-  try {
-    using file = Deno.openSync(path);
-    const { size } = file.statSync();
-    file.seekSync(Math.max(0, size - 4096), Deno.SeekMode.Start);
-    const buffer = new Uint8Array(4096);
-    return new TextDecoder().decode(buffer.subarray(0, file.readSync(buffer) ?? 0));
-  } catch {
-    return "";
-  }
-}
-
-function lastLine(path: string): string {
-  return tail(path).trimEnd().split("\n").at(-1)?.trim().slice(0, 500) ?? "";
 }
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {

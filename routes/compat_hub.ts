@@ -1,15 +1,21 @@
 import { type Context, Hono } from "hono";
 import { actorOf } from "../lib/auth/model.ts";
-import { BodyFaults, notJson, readBody, text } from "../lib/compat/mod.ts";
+import {
+  BodyFaults,
+  hubStatus,
+  hubView,
+  naive,
+  nodeStatus,
+  notJson,
+  readBody,
+  text,
+} from "../lib/compat/mod.ts";
 import {
   changeProblem,
   type Experiment,
   ExperimentAsk,
   type Experiments,
-  type ExperimentState,
-  holdsRun,
   isTerminal,
-  isWaiting,
   mayChange,
   ownerLabel,
   ownerOf,
@@ -315,38 +321,4 @@ function wholeQuery(c: Context<HoldfastEnv>, name: string): number {
     throw new BodyFaults([{ type: "int_parsing", loc, msg, input: given }]);
   }
   return Number(given);
-}
-
-/** One experiment as the hub shows it. */
-function hubView(experiments: Experiments, one: Experiment): Record<string, unknown> {
-  return {
-    experiment_id: one.id,
-    status: hubStatus(one.state),
-    queue_position: experiments.position(one.id),
-    created_at: naive(one.createdAtMs),
-    started_at: naive(one.startedAtMs),
-    completed_at: naive(one.endedAtMs),
-    exit_code: one.exitCode,
-    error_message: one.error?.text ?? null,
-  };
-}
-
-/** The hub knows fewer states: what has the instrument runs, what ended badly failed. */
-function hubStatus(state: ExperimentState): string {
-  if (holdsRun(state)) return "running";
-  return state === "timed_out" || state === "interrupted" ? "failed" : state;
-}
-
-/** The node's words: it has no queue, and a cancelled one is `stopped`. */
-function nodeStatus(state: ExperimentState): string {
-  if (isWaiting(state)) return state;
-  if (state === "starting") return "starting";
-  return state === "cancelled" ? "stopped" : hubStatus(state);
-}
-
-/** As Python prints a UTC time without zone: six digits of fraction, none when it is zero. */
-function naive(ms: number | null): string | null {
-  if (ms === null) return null;
-  const [seconds, fraction = ""] = new Date(ms).toISOString().replace("Z", "").split(".");
-  return Number(fraction) === 0 ? seconds! : `${seconds}.${fraction}000`;
 }

@@ -1,3 +1,4 @@
+export { hubStatus, hubView, naive, nodeStatus } from "./hub_views.ts";
 export { BodyFaults, notJson, readBody, text } from "./fastapi.ts";
 export { capabilitiesReply, routesReply } from "./node_capabilities.ts";
 export {

@@ -6,15 +6,9 @@ import { Problem } from "../problem.ts";
 import { type Experiment, ExperimentState } from "./model.ts";
 import { ownerLabel, ownerOf } from "./owner.ts";
 import { changeProblem, submitProblem } from "./problems.ts";
-import { disposition, eventPieces, fileReply, plainPieces, stampedText } from "./replies.ts";
 import {
-  archiveRoute,
   cancelRoute,
-  dataRoute,
-  fileRoute,
-  filesRoute,
   listRoute,
-  logRoute,
   moveRoute,
   noteRoute,
   oneRoute,
@@ -25,13 +19,10 @@ import {
   removeRoute,
   resumeRoute,
   runNowRoute,
-  scriptRoute,
   submitRoute,
 } from "./routes.ts";
+import { addResults, experimentOf } from "./results_api.ts";
 import type { Experiments } from "./service.ts";
-
-/** Readers that follow logs at the same time. */
-const FOLLOWERS_MAX = 200;
 
 /** An experiment as the API and the live stream show it: without what only the queue needs. */
 export function publicView(experiments: Pick<Experiments, "position">, experiment: Experiment) {
@@ -46,7 +37,6 @@ export function publicView(experiments: Pick<Experiments, "position">, experimen
 /** Experiments, their queue and their results; to be mounted at `/api/v1`. Roles stand in `lib/access.ts`. */
 export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEnv> {
   const api = createApi();
-  let followers = 0;
 
   const reply = (experiment: Experiment) => publicView(experiments, experiment);
   const one = (id: string) => experimentOf(experiments, id);
@@ -168,131 +158,13 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
     return c.json(reply(noted.value), 202);
   });
 
-  api.openapi(logRoute, async (c) => {
-    const { id, number } = await one(c.req.valid("param").id);
-    const { tail, from, follow, stamps } = c.req.valid("query");
-    const type = "text/plain; charset=utf-8";
-    const headers = {
-      "content-type": type,
-      "x-content-type-options": "nosniff",
-      "cache-control": "no-store",
-    };
-    if (isYes(follow)) {
-      if (followers >= FOLLOWERS_MAX) {
-        throw new Problem("too-many-attempts", `${followers} readers follow logs already`, {
-          retryAfterS: 5,
-        });
-      }
-      const isSse = /\btext\/event-stream\b/.test(c.req.header("accept") ?? "");
-      const last = Number(c.req.header("last-event-id"));
-      const start = isSse && last > 0
-        ? last
-        : from ?? (tail === undefined ? 0 : experiments.log(id, { tail }).from);
-      followers++;
-      const gone = new AbortController();
-      const onEnd = once(() => {
-        followers--;
-        gone.abort();
-      });
-      const pieces = experiments.logStream(id, gone.signal, start);
-      return new Response(isSse ? eventPieces(pieces, onEnd) : plainPieces(pieces, onEnd), {
-        headers: { ...headers, "content-type": isSse ? "text/event-stream" : type },
-      });
-    }
-    if (tail !== undefined) {
-      const text = isYes(stamps)
-        ? stampedText(experiments.logLines(id, tail))
-        : experiments.log(id, { tail }).text;
-      return new Response(text, { headers });
-    }
-    const file = experiments.logFile(id);
-    if (file === null) return new Response("", { headers });
-    return new Response(file.stream(Math.min(from ?? 0, file.bytes)), {
-      headers: {
-        ...headers,
-        "content-disposition": disposition("inline", `experiment_${number}.log`),
-      },
-    });
-  });
-
-  api.openapi(filesRoute, async (c) => {
-    const { id } = await one(c.req.valid("param").id);
-    return c.json({ files: await experiments.files(id) }, 200);
-  });
-
-  // Written by hand: the path of a file has slashes of its own.
-  api.openAPIRegistry.registerPath(fileRoute);
-  api.get("/experiments/:id/files/:path{.+}", async (c) => {
-    const { id } = await one(c.req.param("id"));
-    const path = c.req.param("path");
-    const file = experiments.file(id, path);
-    if (file === null) throw new Problem("not-found", `The run has no file "${path}"`);
-    return fileReply(file, path, {
-      range: c.req.header("range"),
-      head: c.req.method === "HEAD",
-    });
-  });
-
-  api.openapi(archiveRoute, async (c) => {
-    const experiment = await one(c.req.valid("param").id);
-    return new Response(await experiments.archive(experiment), {
-      headers: {
-        "content-type": "application/zip",
-        "content-disposition": disposition(
-          "attachment",
-          `experiment_${experiment.number}_results.zip`,
-        ),
-        "cache-control": "no-store",
-      },
-    });
-  });
-
-  api.openapi(dataRoute, async (c) => {
-    const { id } = await one(c.req.valid("param").id);
-    const { columns, every, rows } = c.req.valid("query");
-    const data = experiments.data(id, {
-      rows,
-      ...(every === undefined ? {} : { every }),
-      ...(columns === undefined ? {} : { columns: columns.split(",").map((name) => name.trim()) }),
-    });
-    if (data === null) {
-      throw new Problem("not-found", 'The run has no "experiment_data.csv" with a header yet');
-    }
-    return c.json(data, 200);
-  });
-
-  api.openapi(scriptRoute, async (c) => {
-    const experiment = await one(c.req.valid("param").id);
-    const script = await experiments.script(experiment);
-    if (script === null) throw new Problem("not-found", "The script is no longer kept");
-    const ending = experiment.kind === "python" ? "py" : "ts";
-    return new Response(script, {
-      headers: {
-        "content-type": "text/plain; charset=utf-8",
-        "content-disposition": disposition(
-          "attachment",
-          `experiment_${experiment.number}_script.${ending}`,
-        ),
-        "x-content-type-options": "nosniff",
-      },
-    });
-  });
-
+  addResults(api, experiments);
   return api;
 }
 
 /** Whether `principal` may cancel, pause, move or remove this experiment. */
 export function mayChange(principal: Principal, { owner }: Pick<Experiment, "owner">): boolean {
   return principal.role === "admin" || owner === ownerOf(principal);
-}
-
-/** The experiment of this id, or of this number. @throws {Problem} experiment-unknown */
-export async function experimentOf(experiments: Experiments, id: string): Promise<Experiment> {
-  const found = /^\d{1,9}$/.test(id)
-    ? await experiments.byNumber(Number(id))
-    : await experiments.get(id);
-  if (found === null) throw new Problem("experiment-unknown", `There is no experiment "${id}"`);
-  return found;
 }
 
 function statesOf(text: string): ExperimentState[] {
@@ -317,16 +189,4 @@ async function reasonOf(c: Context<HoldfastEnv>): Promise<string> {
     throw new Problem("malformed-body", "The body is not valid JSON", {}, { cause });
   }
   return ReasonBody.parse(body).reason;
-}
-
-function isYes(value: string | undefined): boolean {
-  return value === "true" || value === "1";
-}
-
-function once(act: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) act();
-    done = true;
-  };
 }

@@ -181,7 +181,7 @@ async function play(acts: readonly Act[]): Promise<void> {
 
 /** What a runtime does with whatever is left: runs are lost, the rest is cancelled. */
 async function endAll(store: ExperimentStore, model: Model): Promise<void> {
-  for (let running = store.running(); running !== null; running = store.running()) {
+  for (let running = store.live.running(); running !== null; running = store.live.running()) {
     for (
       const last of [
         { kind: "cancel", text: "enough" },
@@ -193,7 +193,7 @@ async function endAll(store: ExperimentStore, model: Model): Promise<void> {
       if (changed.ok) model.moved(changed.value);
     }
   }
-  for (const { id } of store.waiting()) {
+  for (const { id } of store.live.waiting()) {
     const cancelled = await store.change(id, { kind: "cancel", text: "enough" }, "system");
     assert.ok(cancelled.ok);
     model.moved(cancelled.value);
@@ -201,9 +201,9 @@ async function endAll(store: ExperimentStore, model: Model): Promise<void> {
 }
 
 async function agree(kv: Kv, store: ExperimentStore, model: Model): Promise<void> {
-  assert.deepEqual(store.waiting().map((one) => one.id), model.waiting);
-  model.waiting.forEach((id, index) => assert.equal(store.position(id), index + 1));
-  assert.equal(store.running()?.id ?? null, model.running);
+  assert.deepEqual(store.live.waiting().map((one) => one.id), model.waiting);
+  model.waiting.forEach((id, index) => assert.equal(store.live.position(id), index + 1));
+  assert.equal(store.live.running()?.id ?? null, model.running);
   const lease = await kv.get(runKey);
   assert.equal(lease === null ? null : RunLease.parse(lease).id, model.running);
   const stored: string[] = [];

@@ -1,6 +1,6 @@
 export * from "./model.ts";
 export { ownerLabel, ownerOf } from "./owner.ts";
-export { runActor, type RunDevices, type RunLocks, type RunTokens } from "./queue.ts";
+export { runActor, type RunDevices, type RunLocks, type RunTokens } from "./run_deps.ts";
 export { Experiments, type ExperimentsOptions, type Submitted } from "./service.ts";
 export type { ChangeRefusal, MoveRefusal, Page, Query } from "./store.ts";
 export { loadSamples, type Sample } from "./samples.ts";

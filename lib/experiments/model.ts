@@ -129,6 +129,9 @@ export const Experiment = z.object({
 });
 export type Experiment = z.infer<typeof Experiment>;
 
+/** Longest `endState`, as JSON: it is stored with every experiment. */
+const END_STATE_CHARS_MAX = 16_384;
+
 /** What a user submits. */
 export const ExperimentAsk = z.strictObject({
   /** The script's text, UTF-8. */
@@ -138,7 +141,10 @@ export const ExperimentAsk = z.strictObject({
   /** Devices it will hold; empty: every actuator. */
   devices: z.array(z.string().min(1).max(100)).max(100).default([]),
   limits: Limits.partial().default({}),
-  endState: EndState.default({}),
+  endState: EndState.refine(
+    (states) => JSON.stringify(states).length <= END_STATE_CHARS_MAX,
+    "must be smaller than 16 KiB",
+  ).default({}),
   onInterrupt: OnInterrupt.default("fail"),
 });
 export type ExperimentAsk = z.infer<typeof ExperimentAsk>;
@@ -149,7 +155,6 @@ export type SubmitRefusal =
   | { kind: "script-empty" }
   | { kind: "script-too-large"; bytes: number; limit: number }
   | { kind: "script-rejected"; errors: ScriptError[] }
-  | { kind: "limit-too-high"; limit: keyof Limits; asked: number; most: number }
   | { kind: "runner-unavailable"; text: string }
   | { kind: "device-unknown"; deviceId: string }
   | { kind: "disk-full"; freeMb: number; floorMb: number };

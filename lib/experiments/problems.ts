@@ -39,12 +39,6 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
         { errors: refusal.errors },
       );
     }
-    case "limit-too-high":
-      return new Problem(
-        "out-of-range",
-        `"${refusal.limit}" is ${refusal.asked}, the most is ${refusal.most}`,
-        { limit: refusal.limit, asked: refusal.asked, most: refusal.most },
-      );
     case "runner-unavailable":
       return new Problem("runner-unavailable", refusal.text);
     case "device-unknown":

@@ -1,19 +1,16 @@
-import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
-import { newId } from "../ids.ts";
 import type { Kv } from "../kv.ts";
 import type { Log } from "../log.ts";
 import { accept, refuse, type Result } from "../result.ts";
 import { Folders, type OpenFile, type OutputFile } from "./folders.ts";
 import {
   type Experiment,
-  ExperimentAsk,
+  type ExperimentAsk,
   isTerminal,
   isWaiting,
-  Limits,
   RUN_FILES,
   type ScriptKind,
   type SubmitRefusal,
@@ -21,7 +18,8 @@ import {
 import { archiveOf } from "./archive.ts";
 import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
-import { Queue, type RunDevices, type RunLocks, type RunTokens } from "./queue.ts";
+import { Queue } from "./queue.ts";
+import type { RunDevices, RunLocks, RunTokens } from "./run_deps.ts";
 import {
   followLog,
   type LogPiece,
@@ -32,7 +30,8 @@ import {
 } from "./run_log.ts";
 import { type RunnerOptions, Runners } from "./runners.ts";
 import type { SupervisorCommand } from "./run_handle.ts";
-import { checkScript } from "./script_check.ts";
+import { Retention } from "./retention.ts";
+import { prepareSubmission, type Submitter } from "./submission.ts";
 import {
   type ChangeRefusal,
   ExperimentStore,
@@ -79,12 +78,11 @@ export interface Submitted {
 
 /** Most experiments that wait at all. */
 const WAITING_MAX = 20_000;
-const DAY_MS = 86_400_000;
 
 /** Experiments: their queue, their runs, their results. */
 export class Experiments {
-  #cancelSweep: (() => void) | null = null;
-  #data: RunDataReader;
+  readonly #data: RunDataReader;
+  readonly #retention: Retention;
 
   private constructor(
     private readonly o: ExperimentsOptions,
@@ -95,6 +93,8 @@ export class Experiments {
     private readonly places: { etc: string; clients: string; scratch: string },
   ) {
     this.#data = new RunDataReader(folders);
+    const { clock, log, config } = o;
+    this.#retention = new Retention({ clock, log, store, folders, days: config.retentionDays });
   }
 
   /** Reads what is stored and takes up a run that goes on. Starts nothing before `begin`. */
@@ -139,49 +139,27 @@ export class Experiments {
   /** The API listens at `apiUrl()`: the queue runs from now on. */
   async begin(): Promise<void> {
     await this.waiting.begin();
-    this.#sweepDaily();
+    this.#retention.begin();
   }
 
   /** Checks a script, stores it, and puts the experiment at the end of the queue. */
   async submit(
     ask: ExperimentAsk,
-    by: { owner: string; actor: string; idempotencyKey?: string },
+    by: Submitter,
   ): Promise<Result<Submitted, SubmitRefusal>> {
-    const { config } = this.o;
-    const asked = ExperimentAsk.parse(ask);
-    if (asked.devices.length > 0 || Object.keys(asked.endState).length > 0) {
-      await this.o.devices.ready();
-    }
-    const fits = this.#checkAsk(asked);
-    if (!fits.ok) return fits;
-    // Refused before the costly check too; the commit decides.
-    const active = this.store.activeOf(by.owner);
-    const repeated = active.some((one) => one.idempotencyKey === (by.idempotencyKey ?? ""));
-    if (active.length >= config.activeLimit && !repeated) {
-      return refuse({ kind: "active-limit", active: active.length, limit: config.activeLimit });
-    }
-    const checked = await checkScript(asked.script, asked.kind, this.runners, this.places);
-    if (!checked.ok) return checked;
-    const scriptSha256 = await this.folders.keepScript(asked.script, asked.kind);
-    const added = await this.store.add(
-      {
-        id: newId(this.o.clock),
-        title: asked.title === "" ? titleOf(asked.script) : asked.title,
-        owner: by.owner,
-        kind: asked.kind,
-        scriptSha256,
-        devices: asked.devices,
-        limits: Limits.parse({ ...config.limits, ...asked.limits }),
-        endState: asked.endState,
-        onInterrupt: asked.onInterrupt,
-        idempotencyKey: by.idempotencyKey ?? null,
-      },
-      { active: config.activeLimit, waiting: WAITING_MAX },
-      by.actor,
-    );
+    const prepared = await prepareSubmission(ask, by, {
+      ...this.o,
+      active: this.store.live.activeOf(by.owner),
+      runners: this.runners,
+      folders: this.folders,
+      places: this.places,
+    });
+    if (!prepared.ok) return prepared;
+    const limits = { active: this.o.config.activeLimit, waiting: WAITING_MAX };
+    const added = await this.store.add(prepared.value, limits, by.actor);
     if (!added.ok) return added;
     const { experiment } = added.value;
-    const queuePosition = this.store.position(experiment.id) ?? 1;
+    const queuePosition = this.store.live.position(experiment.id) ?? 1;
     this.waiting.wake();
     return accept({ experiment, queuePosition, repeated: added.value.repeated });
   }
@@ -204,25 +182,25 @@ export class Experiments {
   }
   /** Those that wait, foremost first, paused ones included. */
   queue(): Promise<Experiment[]> {
-    return Promise.resolve(this.store.waiting());
+    return Promise.resolve(this.store.live.waiting());
   }
   running(): Experiment | null {
-    return this.store.running();
+    return this.store.live.running();
   }
   /** From 1 over waiting experiments, `null` when it does not wait. */
   position(id: string): number | null {
-    return this.store.position(id);
+    return this.store.live.position(id);
   }
   /** How many wait, paused ones included. */
   waitingCount(): number {
-    return this.store.waitingCount();
+    return this.store.live.waitingCount();
   }
   queueVersion(): number {
-    return this.store.queueVersion();
+    return this.store.live.queueVersion();
   }
   /** Why the first in the queue is not started, or `null`. */
   obstacle(): string | null {
-    return this.store.firstQueued() === null ? null : this.waiting.obstacle();
+    return this.store.live.firstQueued() === null ? null : this.waiting.obstacle();
   }
 
   /** Ends it wherever it stands. A running one is `stopping` until its script and all it started are gone. */
@@ -271,7 +249,7 @@ export class Experiments {
       const resumed = await this.#change(id, { kind: "resume" }, actor);
       if (!resumed.ok) return resumed;
     }
-    const running = this.store.running();
+    const running = this.store.live.running();
     if (running !== null && running.id !== id) {
       const why = reason.trim() === "" ? "" : `: ${reason.trim()}`;
       await this.cancel(running.id, actor, `experiment ${experiment.number} was run now${why}`);
@@ -373,7 +351,7 @@ export class Experiments {
 
   /** Leaves a running script alive: the next runtime takes it up. */
   async close(): Promise<void> {
-    this.#cancelSweep?.();
+    this.#retention.close();
     await this.waiting.close();
   }
 
@@ -386,46 +364,6 @@ export class Experiments {
     this.waiting.wake();
     return changed;
   }
-
-  #checkAsk(ask: ExperimentAsk): Result<void, SubmitRefusal> {
-    const { config, diskFloorMb, devices } = this.o;
-    if (ask.script.trim() === "") return refuse({ kind: "script-empty" });
-    const bytes = new TextEncoder().encode(ask.script).length;
-    const limit = config.scriptLimitKb * 1024;
-    if (bytes > limit) return refuse({ kind: "script-too-large", bytes, limit });
-    if (!ask.script.isWellFormed() || ask.script.includes("\0")) {
-      const message = "it is not text: it holds NUL or half characters";
-      return refuse({ kind: "script-rejected", errors: [{ line: null, column: null, message }] });
-    }
-    const known = new Set(devices.list().map((one) => one.capability.deviceId));
-    for (const deviceId of [...ask.devices, ...Object.keys(ask.endState)]) {
-      if (!known.has(deviceId)) return refuse({ kind: "device-unknown", deviceId });
-    }
-    const { bavail, bsize } = statfsSync(this.o.dir);
-    const freeMb = Math.round(bavail * bsize / 1_048_576);
-    if (freeMb < diskFloorMb) return refuse({ kind: "disk-full", freeMb, floorMb: diskFloorMb });
-    return accept(undefined);
-  }
-
-  #sweepDaily(): void {
-    this.#sweep().catch((error) => this.o.log.error("old runs could not be swept", { error }));
-    this.#cancelSweep = this.o.clock.timer(DAY_MS, () => this.#sweepDaily());
-  }
-
-  /** Removes the files of runs that ended longer ago than the configuration keeps them; records stay. */
-  async #sweep(): Promise<void> {
-    const { retentionDays } = this.o.config;
-    if (retentionDays === 0) return;
-    const beforeMs = this.o.clock.nowMs() - retentionDays * DAY_MS;
-    for await (const { name, isDirectory } of Deno.readDir(join(this.o.dir, "experiments"))) {
-      if (!isDirectory) continue;
-      const experiment = await this.store.get(name);
-      const endedAtMs = experiment?.endedAtMs ?? null;
-      if (endedAtMs === null || endedAtMs >= beforeMs) continue;
-      await this.folders.removeRun(name);
-      this.o.log.info("removed the files of an old run", { experiment: name });
-    }
-  }
 }
 
 /** A supervisor started by the Deno that runs this, without looking at the network. */
@@ -435,15 +373,4 @@ function supervisorFromSource(execPath: string): SupervisorCommand {
     command: [execPath, "run", "-A", "--no-remote", "--cached-only", "--quiet", module],
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
   };
-}
-
-/** What people see in lists of an experiment nobody named: its first comment or docstring line. */
-function titleOf(script: string): string {
-  for (const line of script.split("\n").slice(0, 20)) {
-    const match = /^\s*(?:#(?!!)|\/\/|\/\*\*?|"""|''')\s*(.*?)\s*(?:"""|'''|\*\/)?$/.exec(line);
-    const text = match?.[1]?.replace(/\.$/, "") ?? "";
-    if (/[\p{L}]{2}/u.test(text) && !/^-\*-|coding[:=]/.test(text)) return text.slice(0, 100);
-    if (match === null && line.trim() !== "" && !line.startsWith("#!")) break;
-  }
-  return "";
 }

@@ -14,15 +14,17 @@ import {
   byStateKey,
   byStatePrefix,
   experimentKey,
-  Order,
+  type Order,
   orderKey,
   runKey,
   RunLease,
   waitingKey,
 } from "./keys.ts";
 import { Experiment, type ExperimentState, holdsRun, isTerminal, isWaiting } from "./model.ts";
-import { ownerLabel } from "./owner.ts";
-import { RANK_LENGTH_MAX, RANK_START, rankBetween, rankOf, Ranks } from "./ranks.ts";
+import { eventOf } from "./experiment_events.ts";
+import { Live } from "./live.ts";
+import { orderOf, placeOf } from "./order.ts";
+import { RANK_LENGTH_MAX, rankBetween, rankOf } from "./ranks.ts";
 import { type Change, describe, step, type TransitionRefusal } from "./transitions.ts";
 
 /** What a submission says of an experiment; number, place and state are the store's to give. */
@@ -65,32 +67,21 @@ export interface Page {
   readonly next: number | null;
 }
 
-const NO_ORDER: Order = {
-  v: 1,
-  version: 0,
-  nextNumber: 1,
-  tail: RANK_START,
-  head: RANK_START,
-  waiting: 0,
-};
-
 /**
  * Every experiment, the queue and the run lease, in KV; those not ended also in memory, for this
  * process owns them. Each change is one commit that checks the experiment, the order and the run
  * lease, with its event.
  */
 export class ExperimentStore {
-  #active = new Map<string, Experiment>();
-  #ranks = new Ranks();
-  #running: string | null = null;
-  #order: Order = NO_ORDER;
+  /** The queue and what runs, as last committed. */
+  readonly live = new Live();
   #listeners = new Set<(experiment: Experiment) => void>();
 
   private constructor(private readonly kv: Kv, private readonly clock: Clock) {}
 
   static async open(kv: Kv, clock: Clock): Promise<ExperimentStore> {
     const store = new ExperimentStore(kv, clock);
-    store.#order = orderOf(await kv.get(orderKey));
+    store.live.begin(orderOf(await kv.get(orderKey)));
     const states: ExperimentState[] = [
       "queued",
       "paused",
@@ -102,7 +93,7 @@ export class ExperimentStore {
     for (const state of states) {
       for await (const { key } of kv.list({ prefix: byStatePrefix(state) })) {
         const experiment = await store.get(String(key.at(-1)));
-        if (experiment !== null) store.#remember(experiment);
+        if (experiment !== null) store.live.keep(experiment, null);
       }
     }
     return store;
@@ -197,7 +188,7 @@ export class ExperimentStore {
     change: Change,
     actor: string,
   ): Promise<Result<Experiment, ChangeRefusal>> {
-    const known = this.#active.get(id) ?? await this.get(id);
+    const known = this.live.get(id) ?? await this.get(id);
     if (known === null) return refuse({ kind: "unknown", id });
     // The owner never changes, so its count's key is known before the commit reads it.
     const keys = [experimentKey(id), orderKey, runKey, activeKey(known.owner)];
@@ -244,7 +235,7 @@ export class ExperimentStore {
         });
       },
     );
-    if (written.ok) this.#committed(written.value, this.#order);
+    if (written.ok) this.#committed(written.value, null);
     return written;
   }
 
@@ -259,8 +250,8 @@ export class ExperimentStore {
     version?: number,
   ): Promise<Result<Experiment, MoveRefusal>> {
     for (;;) {
-      const seenVersion = this.#order.version;
-      const { low, high } = this.#ranks.around(id, position);
+      const seenVersion = this.live.queueVersion();
+      const { low, high } = this.live.around(id, position);
       const between = low !== null && high !== null ? rankBetween(low, high) : null;
       if (between !== null && between.length > RANK_LENGTH_MAX) {
         return refuse({ kind: "rearranged-too-often" });
@@ -340,7 +331,7 @@ export class ExperimentStore {
 
   /** The stored experiment, or `null`. */
   async get(id: string): Promise<Experiment | null> {
-    const value = this.#active.get(id) ?? await this.kv.get(experimentKey(id));
+    const value = this.live.get(id) ?? await this.kv.get(experimentKey(id));
     return value === null ? null : Experiment.parse(value);
   }
 
@@ -374,37 +365,6 @@ export class ExperimentStore {
     return { experiments, next: null };
   }
 
-  /** Waiting experiments in order, foremost first, paused ones included. */
-  waiting(): Experiment[] {
-    return [...this.#ranks].map((id) => this.#active.get(id)!);
-  }
-  /** Whose turn is next: the foremost that is not paused. */
-  firstQueued(): Experiment | null {
-    for (const id of this.#ranks) {
-      const experiment = this.#active.get(id);
-      if (experiment?.state === "queued") return experiment;
-    }
-    return null;
-  }
-  /** From 1 over waiting experiments; `null` when it does not wait. */
-  position(id: string): number | null {
-    return this.#ranks.position(id);
-  }
-  waitingCount(): number {
-    return this.#ranks.size;
-  }
-  /** The one that has the instrument. */
-  running(): Experiment | null {
-    return this.#running === null ? null : this.#active.get(this.#running) ?? null;
-  }
-  /** Not ended, of one owner. */
-  activeOf(owner: string): Experiment[] {
-    return [...this.#active.values()].filter((experiment) => experiment.owner === owner);
-  }
-  /** Counts up with every change of the queue. */
-  queueVersion(): number {
-    return this.#order.version;
-  }
   /** Whether any stored experiment still needs this script. */
   async needsScript(sha256: string): Promise<boolean> {
     for await (const _ of this.kv.list({ prefix: byScriptPrefix(sha256) }, { limit: 1 })) {
@@ -468,63 +428,12 @@ export class ExperimentStore {
     });
   }
 
-  #committed(experiment: Experiment, order: Order): void {
-    // Commits settle in their order, but a version seen twice must never go back.
-    if (order.version > this.#order.version) this.#order = order;
-    this.#remember(experiment);
+  #committed(experiment: Experiment, order: Order | null): void {
+    this.live.keep(experiment, order);
     for (const listener of this.#listeners) listener(experiment);
   }
-
-  #remember(experiment: Experiment): void {
-    if (isTerminal(experiment.state)) this.#active.delete(experiment.id);
-    else this.#active.set(experiment.id, experiment);
-    if (holdsRun(experiment.state)) this.#running = experiment.id;
-    else if (this.#running === experiment.id) this.#running = null;
-    this.#ranks.put(experiment.id, experiment.rank);
-  }
-}
-
-function orderOf(value: unknown): Order {
-  return value === null || value === undefined ? NO_ORDER : Order.parse(value);
 }
 
 function countOf(value: unknown): number {
   return value === null ? 0 : ActiveCount.parse(value).count;
-}
-
-function placeOf(order: Order, where: "front" | "end"): { rank: string; order: Order } {
-  if (where === "end") {
-    return { rank: rankOf(order.tail), order: { ...order, tail: order.tail + 1 } };
-  }
-  return { rank: rankOf(order.head - 1), order: { ...order, head: order.head - 1 } };
-}
-
-function eventOf(
-  experiment: Experiment,
-  from: ExperimentState | null,
-  actor: string,
-  text: string,
-) {
-  const { number, title, kind, state, attempt, exitCode, error, phase } = experiment;
-  return {
-    type: from === experiment.state ? "experiment.changed" : "experiment.state",
-    subject: experiment.id,
-    actor,
-    text: `experiment ${number}: ${text}`,
-    data: {
-      number,
-      title,
-      kind,
-      owner: ownerLabel(experiment.owner),
-      state,
-      from,
-      attempt,
-      exitCode,
-      error,
-      phase,
-      createdAtMs: experiment.createdAtMs,
-      startedAtMs: experiment.startedAtMs,
-      endedAtMs: experiment.endedAtMs,
-    },
-  };
 }

@@ -75,7 +75,7 @@ Deno.test("the sixth of one owner is refused, a paused one counts, another owner
   await b.add("user:bo");
   await b.store.change(five[1]!.id, { kind: "cancel", text: "no" }, "user:anna");
   await b.add();
-  assert.equal(b.store.activeOf("user:anna").length, 5);
+  assert.equal(b.store.live.activeOf("user:anna").length, 5);
 });
 
 Deno.test("twenty submissions at once by one owner leave five", async () => {
@@ -84,7 +84,7 @@ Deno.test("twenty submissions at once by one owner leave five", async () => {
     Array.from({ length: 20 }, () => b.store.add(draft(b.clock, "user:anna"), LIMITS, "x")),
   );
   assert.equal(results.filter((one) => one.ok).length, 5);
-  assert.deepEqual(b.store.waiting().map((one) => one.number), [1, 2, 3, 4, 5]);
+  assert.deepEqual(b.store.live.waiting().map((one) => one.number), [1, 2, 3, 4, 5]);
   assert.deepEqual(await b.kv.get(activeKey("user:anna")), { v: 1, count: 5 });
 });
 
@@ -94,10 +94,10 @@ Deno.test("numbers count up and positions run from 1 over what waits, paused one
   assert.deepEqual([one, two, three].map((e) => e.number), [1, 2, 3]);
   await b.store.change(one.id, { kind: "pause" }, "x");
   await b.store.change(two.id, { kind: "start" }, "system");
-  assert.equal(b.store.position(one.id), 1);
-  assert.equal(b.store.position(two.id), null);
-  assert.equal(b.store.position(three.id), 2);
-  assert.equal(b.store.firstQueued()?.id, three.id);
+  assert.equal(b.store.live.position(one.id), 1);
+  assert.equal(b.store.live.position(two.id), null);
+  assert.equal(b.store.live.position(three.id), 2);
+  assert.equal(b.store.live.firstQueued()?.id, three.id);
 });
 
 Deno.test("one experiment has the instrument: a second start is refused until the first has ended", async () => {
@@ -107,7 +107,7 @@ Deno.test("one experiment has the instrument: a second start is refused until th
   const second = await b.store.change(two.id, { kind: "start" }, "system");
   assert.deepEqual(second, { ok: false, refusal: { kind: "run-held", by: one.id } });
   await b.store.change(one.id, { kind: "started", process: { pid: 1, startTicks: 2 } }, "system");
-  assert.equal(b.store.running()?.id, one.id);
+  assert.equal(b.store.live.running()?.id, one.id);
   await b.store.change(one.id, { kind: "exited", exit: EXIT }, "system");
   assert.equal((await b.store.change(two.id, { kind: "start" }, "system")).ok, false);
   await b.store.change(one.id, { kind: "ended" }, "system");
@@ -144,14 +144,14 @@ Deno.test("a move puts an experiment where it was asked to be, and only in the q
   using b = await bench();
   const four = [];
   for (let i = 0; i < 4; i++) four.push(await b.add());
-  const order = () => b.store.waiting().map((e) => e.number);
+  const order = () => b.store.live.waiting().map((e) => e.number);
   await b.store.move(four[3]!.id, 1, "x");
   assert.deepEqual(order(), [4, 1, 2, 3]);
   await b.store.move(four[3]!.id, 3, "x");
   assert.deepEqual(order(), [1, 2, 4, 3]);
   await b.store.move(four[0]!.id, 99, "x");
   assert.deepEqual(order(), [2, 4, 3, 1]);
-  const version = b.store.queueVersion();
+  const version = b.store.live.queueVersion();
   assert.ok((await b.store.move(four[1]!.id, 2, "x", version)).ok);
   const stale = await b.store.move(four[1]!.id, 1, "x", version);
   assert.deepEqual(stale, {
@@ -174,7 +174,7 @@ Deno.test("moves by twenty people at once lose no entry and double none", async 
     b.store.move(id, (i * 3) % 10 + 1, "y"),
   ]));
   assert.deepEqual(
-    b.store.waiting().map((e) => e.number).sort((a, c) => a - c),
+    b.store.live.waiting().map((e) => e.number).sort((a, c) => a - c),
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   );
 });
@@ -187,8 +187,8 @@ Deno.test("what was cut off comes back to the front of the queue", async () => {
   await b.store.change(one.id, { kind: "started", process: { pid: 1, startTicks: 2 } }, "system");
   await b.store.change(one.id, { kind: "exited", exit: null }, "system");
   await b.store.change(one.id, { kind: "ended" }, "system");
-  assert.equal(b.store.position(one.id), 1);
-  assert.equal(b.store.activeOf("user:anna").length, 2);
+  assert.equal(b.store.live.position(one.id), 1);
+  assert.equal(b.store.live.activeOf("user:anna").length, 2);
 });
 
 Deno.test("a repeated idempotency key gives the first experiment again, also when both come at once", async () => {
@@ -200,7 +200,7 @@ Deno.test("a repeated idempotency key gives the first experiment again, also whe
   assert.equal(first.value.experiment.id, second.value.experiment.id);
   assert.equal(third.value.experiment.id, first.value.experiment.id);
   assert.equal(third.value.repeated, true);
-  assert.equal(b.store.waiting().length, 1);
+  assert.equal(b.store.live.waiting().length, 1);
   const other = await b.store.add(draft(b.clock, "user:bo", { idempotencyKey: "k" }), LIMITS, "x");
   assert.ok(other.ok && !other.value.repeated);
 });
@@ -232,9 +232,9 @@ Deno.test("a store opened again stands where the one before it stood", async () 
   await b.store.change(three.id, { kind: "pause" }, "x");
   await b.store.change(one.id, { kind: "start" }, "system");
   const again = await ExperimentStore.open(b.kv, b.clock);
-  assert.deepEqual(again.waiting().map((e) => e.id), [three.id, two.id]);
-  assert.equal(again.running()?.id, one.id);
-  assert.equal(again.queueVersion(), b.store.queueVersion());
+  assert.deepEqual(again.live.waiting().map((e) => e.id), [three.id, two.id]);
+  assert.equal(again.live.running()?.id, one.id);
+  assert.equal(again.live.queueVersion(), b.store.live.queueVersion());
 });
 
 Deno.test("an ended experiment can be forgotten with every trace in the indexes, a live one cannot", async () => {

@@ -5,7 +5,7 @@ import { Kv } from "../kv.ts";
 import { Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
 import { type Experiment, type ExperimentAsk, isTerminal } from "./model.ts";
-import type { RunDevices } from "./queue.ts";
+import type { RunDevices } from "./run_deps.ts";
 import { Experiments, type ExperimentsOptions } from "./service.ts";
 
 /** For tests of runs: real processes, real store, real locks; devices that only note what they were told. */

@@ -1,0 +1,87 @@
+import type { Clock } from "../clock.ts";
+import type { DeviceView, Holder } from "../devices/model.ts";
+import type { Kv } from "../kv.ts";
+import type { Log } from "../log.ts";
+import type { Result } from "../result.ts";
+import type { Folders } from "./folders.ts";
+import type { Experiment } from "./model.ts";
+import type { SupervisorCommand } from "./run_handle.ts";
+import type { Runners } from "./runners.ts";
+import type { ExperimentStore } from "./store.ts";
+
+/** The part of `Locks` a run needs. */
+export interface RunLocks {
+  grantAll(
+    ask: { deviceIds: string[]; actor: string; label: string; ttlMs: number | null },
+  ): Promise<
+    Result<Record<string, number>, { kind: "held"; deviceId: string; holder: Holder }>
+  >;
+  releaseAll(actor: string, reason: string): Promise<void>;
+  holder(deviceId: string): Holder | null;
+  holders(): { deviceId: string; holder: Holder }[];
+}
+
+/** The part of `Devices` a run needs. */
+export interface RunDevices {
+  list(): DeviceView[];
+  /** Resolves when every agent has started or failed to: before, `list` may not hold all. */
+  ready(): Promise<void>;
+  /** Brings devices to their end of the run, past every lease. */
+  bring(
+    states: Record<string, Record<string, unknown> | "safe">,
+    actor: string,
+    reason: string,
+  ): Promise<unknown>;
+  stopped(): { sinceMs: number; actor: string; reason: string } | null;
+}
+
+/** The part of `Auth` a run needs. */
+export interface RunTokens {
+  issueExperimentToken(id: string, number: number): Promise<string>;
+  revokeExperimentToken(id: string): Promise<void>;
+}
+
+/** What the queue and its runs are made of. */
+export interface QueueOptions {
+  readonly kv: Kv;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: ExperimentStore;
+  readonly folders: Folders;
+  readonly runners: Runners;
+  readonly locks: RunLocks;
+  readonly devices: RunDevices;
+  readonly tokens: RunTokens;
+  readonly supervisor: SupervisorCommand;
+  /** Folder of `clients/`, absolute. */
+  readonly clients: string;
+  /** Folder of the box's own `etc`, absolute. */
+  readonly etc: string;
+  readonly apiUrl: () => string;
+  readonly timeScale: () => number;
+  /** From SIGTERM to SIGKILL. */
+  readonly graceMs: number;
+  readonly diskFloorMb: number;
+  /** How often a run's limits are looked at. */
+  readonly watchMs: number;
+  /** A run's devices could not be brought to their end state: somebody must look. */
+  readonly onTrouble: (experiment: Experiment, text: string) => void;
+}
+
+/** Who a run is, as the holder of leases and the actor of its commands. */
+export function runActor(id: string): string {
+  return `experiment:${id}`;
+}
+
+/** The runtime's own name as an actor. */
+export const SYSTEM = "system";
+
+/** Devices a run holds: those it named, else every actuator. */
+export function devicesOf(experiment: Experiment, devices: RunDevices): string[] {
+  const known = devices.list();
+  return experiment.devices.length > 0
+    ? experiment.devices.filter((id) => known.some((one) => one.capability.deviceId === id))
+    : known.filter((one) => one.capability.kind === "actuator").map((one) =>
+      one.capability.deviceId
+    );
+}
