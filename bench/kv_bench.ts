@@ -37,18 +37,18 @@ if (Deno.args[0] === "measure") {
     }
   }
 } else {
-  const fast = "as the disk is";
+  const fast = "disk as it is";
   const rows = await rowsOf([], MEASURE_MS);
   print(fast, rows);
   const figures = figuresOf(fast, rows, ({ group }) => ({
     target: `>= ${whole(TARGET.perSecond)}/s`,
     holds: group.perSecond >= TARGET.perSecond,
   }));
-  const slow = `with ${FSYNC_DELAY_MS} ms added to every fsync`;
+  const slow = `fsync + ${FSYNC_DELAY_MS} ms`;
   const strace = stracePrefix();
   if (typeof strace === "string") {
     console.log(`\n${slow}: skipped: ${strace}`);
-    figures.push({ what: `transactions, ${slow}`, measured: `skipped: ${strace}` });
+    figures.push({ what: `KV, ${slow}`, measured: `skipped: ${strace}` });
   } else {
     const delayed = await rowsOf(strace, DELAYED_MS);
     print(slow, delayed);
@@ -190,9 +190,8 @@ function figuresOf(
     const plain = rowOf(rows, "plain", callers);
     const group = rowOf(rows, "group", callers);
     return {
-      what: `transactions, ${callers} at once, ${title}`,
-      measured: `${whole(group.perSecond)}/s, p50 ${group.p50Ms.toFixed(1)} ms; ` +
-        `one by one ${whole(plain.perSecond)}/s, p50 ${plain.p50Ms.toFixed(1)} ms; ` +
+      what: `KV, ${callers} callers, ${title}`,
+      measured: `${whole(group.perSecond)} tx/s, one by one ${whole(plain.perSecond)}: ` +
         `${(group.perSecond / plain.perSecond).toFixed(1)}x`,
       ...(callers === TARGET.callers ? judge({ plain, group }) : {}),
     };

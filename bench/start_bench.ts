@@ -18,7 +18,10 @@ const TARGET_IDLE_MB = 120;
 
 await buildPages();
 await warmUp();
-const starts = [await measureStarts("new data folder", true), await measureStarts("again", false)];
+const starts = [
+  await measureStarts("new data folder", true),
+  await measureStarts("used data folder", false),
+];
 console.log("Start: milliseconds from the start of the process");
 console.table(starts.map(({ folder, firstByteMs, devicesMs }) => ({
   "data folder": folder,
@@ -28,7 +31,7 @@ console.table(starts.map(({ folder, firstByteMs, devicesMs }) => ({
   "all devices p50": Math.round(quantile(devicesMs, 0.5)),
 })));
 const figures: Figure[] = starts.map(({ folder, firstByteMs }) => ({
-  what: `process start to first byte of /, ${folder}, ${firstByteMs.length} starts`,
+  what: `first byte of /, ${folder}, ${firstByteMs.length} starts`,
   measured: `p50 ${ms(quantile(firstByteMs, 0.5))}, max ${ms(Math.max(...firstByteMs))}`,
   target: `< ${TARGET_FIRST_BYTE_MS} ms`,
   holds: quantile(firstByteMs, 0.5) < TARGET_FIRST_BYTE_MS,
@@ -93,7 +96,7 @@ async function firstByte({ url }: WholeRuntime): Promise<void> {
 }
 
 async function measureMemory(): Promise<Figure[]> {
-  const what = (who: string) => `memory of ${who} after ${IDLE_MS / 1000} s idle`;
+  const what = (who: string) => `memory of ${who}, ${IDLE_MS / 1000} s idle`;
   if (Deno.build.os !== "linux") {
     const why = "skipped: memory is read from /proc, which only Linux has";
     console.log(`${what("runtime and agent")}: ${why}`);
@@ -110,7 +113,7 @@ async function measureMemory(): Promise<Figure[]> {
       console.log(`Memory after ${IDLE_MS / 1000} s in which nobody asked for anything, MB`);
       console.table(memory);
       const figure = (who: "runtime" | "agent") =>
-        `${memory[who].resident} MB resident, ${memory[who].proportional} MB proportional`;
+        `${memory[who].resident} MB, ${memory[who].proportional} MB of it its own share`;
       return [{
         what: what("the runtime"),
         measured: figure("runtime"),

@@ -101,14 +101,14 @@ function print(took: { hardware: number[]; answered: number[] }, perSecond: numb
   ));
   const figure = (who: keyof typeof took) => ({
     measured: `p50 ${quantile(took[who], 0.5).toFixed(1)} ms, ` +
-      `p99 ${quantile(took[who], 0.99).toFixed(1)} ms`,
+      `p99 ${quantile(took[who], 0.99).toFixed(1)} ms at ${perSecond} commands/s`,
     target: `p99 < ${TARGET_P99_MS} ms`,
     holds: quantile(took[who], 0.99) < TARGET_P99_MS,
   });
-  const load = `${COMMANDERS} command (${perSecond}/s), ${VIEWERS} watch`;
+  const load = `${COMMANDERS} command, ${VIEWERS} watch`;
   tellFigures([
-    { what: `STOP to the last actuator's safe state, ${load}`, ...figure("hardware") },
-    { what: `STOP to its answer over HTTP, ${load}`, ...figure("answered") },
+    { what: `STOP to the last actuator safe; ${load}`, ...figure("hardware") },
+    { what: `STOP to its HTTP answer; ${load}`, ...figure("answered") },
   ]);
 }
 

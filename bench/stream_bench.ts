@@ -106,13 +106,13 @@ async function main(): Promise<void> {
   }
   console.table(rows);
   tellFigures(rows.map((row) => ({
-    what: `live stream, ${row.viewers} viewers at ${HZ} Hz`,
-    measured:
-      `${row["received/s"].toLocaleString("en-US")} deliveries/s, ${row["server CPU %"]} % ` +
-      `of a core, ${row["RSS MB"]} MB, ${row.dropped} viewers dropped`,
+    what: `SSE, ${row.viewers} viewers at ${HZ} Hz`,
+    measured: `${row["received/s"].toLocaleString("en-US")} deliveries/s, ` +
+      `${row["server CPU %"]} % of a core, ${row["RSS MB"]} MB` +
+      (row.dropped === 0 ? "" : `, ${row.dropped} viewers dropped`),
     ...(row.viewers === VIEWERS.at(-1)
       ? {
-        target: `< ${TARGET_CPU_PERCENT} % of a core`,
+        target: `< ${TARGET_CPU_PERCENT} %`,
         holds: row["server CPU %"] < TARGET_CPU_PERCENT &&
           row["received/s"] >= 0.95 * row.viewers * HZ,
       }

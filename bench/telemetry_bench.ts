@@ -88,7 +88,7 @@ async function ingest(path: string): Promise<Figure> {
     "bytes a sample": (statSync(path).size / seconds / CHANNELS.length).toFixed(1),
   }]);
   return {
-    what: "readings taken in, with their minutes and hours",
+    what: "readings taken in and rolled up",
     measured: `${perSecond.toLocaleString("en-US")} readings/s`,
   };
 }
@@ -173,7 +173,7 @@ function ranges(path: string): Figure[] {
       });
       if (SHOWN.includes(window)) {
         figures.push({
-          what: `range of ${window}, 10 channels at 1 Hz, ${buckets} buckets each`,
+          what: `${window} of 10 channels at 1 Hz, ${buckets} buckets`,
           measured: `p50 ${ms(quantile(all, 0.5))} ms, p99 ${ms(quantile(all, 0.99))} ms`,
         });
       }
