@@ -122,7 +122,7 @@ export class Experiments {
       locks: o.locks,
       devices: o.devices,
       tokens: o.auth,
-      supervisor: o.supervisor ?? supervisorFromSource(place.execPath),
+      supervisor: o.supervisor ?? supervisorFromSource(place.execPath, o.dir),
       clients: places.clients,
       etc: places.etc,
       apiUrl: o.apiUrl,
@@ -366,11 +366,18 @@ export class Experiments {
   }
 }
 
-/** A supervisor started by the Deno that runs this, without looking at the network. */
-function supervisorFromSource(execPath: string): SupervisorCommand {
+/**
+ * A supervisor started by the Deno that runs this, without looking at the network. Its cache is our own:
+ * a service may have no home.
+ */
+function supervisorFromSource(execPath: string, dir: string): SupervisorCommand {
   const module = fileURLToPath(new URL("../../agents/run_supervisor.ts", import.meta.url));
   return {
     command: [execPath, "run", "-A", "--no-remote", "--cached-only", "--quiet", module],
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    env: {
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      DENO_DIR: join(dir, "sandbox", "deno"),
+    },
   };
 }
