@@ -45,6 +45,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 const OTHER_VARIABLES = ["HOLDFAST_CONFIG", "HOLDFAST_URL", "HOLDFAST_TOKEN", "HOLDFAST_LONG"];
 
 const FILE_NAME = "holdfast.toml";
+/** A table whose keys are not there by default; one variable sets it whole. */
+const PORTS = "compat.ports";
 
 /**
  * Reads the configuration file, lays the environment over it and checks the whole. Refuses with every
@@ -200,6 +202,10 @@ function leaves(value: object, path = ""): Map<string, unknown> {
   for (const [key, inner] of Object.entries(value)) {
     const here = path === "" ? key : `${path}.${key}`;
     if (here === "agents") continue;
+    if (here === PORTS) {
+      out.set(here, inner);
+      continue;
+    }
     if (inner !== null && typeof inner === "object" && !Array.isArray(inner)) {
       for (const [deeper, leaf] of leaves(inner, here)) out.set(deeper, leaf);
     } else out.set(here, inner);
@@ -248,16 +254,15 @@ function overlay(
 }
 
 function wantedOf(path: string, defaults: ReadonlyMap<string, unknown>): string {
+  if (path === PORTS) return 'must be ports such as "3000,9000" or "web=3000,node=9001"';
   return typeof defaults.get(path) === "boolean" ? "must be true or false" : "must be a number";
 }
 
 /** The text as the type its default has; `undefined` when it cannot be. */
 function ofText(text: string, path: string, like: unknown): unknown {
   if (path === "log.level") return logLevelOf(text);
-  if (Array.isArray(like)) {
-    const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
-    return path === "compat.ports" ? parts.map(Number) : parts;
-  }
+  if (path === PORTS) return portsOf(text);
+  if (Array.isArray(like)) return partsOf(text);
   if (typeof like === "boolean") {
     const found = /^(?:(true|1|yes|on)|(false|0|no|off))$/i.exec(text.trim());
     return found === null ? undefined : found[1] !== undefined;
@@ -267,6 +272,20 @@ function ofText(text: string, path: string, like: unknown): unknown {
     return text.trim() === "" || Number.isNaN(value) ? undefined : value;
   }
   return text;
+}
+
+function partsOf(text: string): string[] {
+  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+}
+
+/** `3000,9000`, or `web=3000,node=9001` where others than the originals' own ports are meant. */
+function portsOf(text: string): number[] | Record<string, number> | undefined {
+  const pairs = partsOf(text).map((part) => /^(?:([a-z]+)\s*=\s*)?(\d+)$/.exec(part));
+  if (pairs.some((pair) => pair === null)) return undefined;
+  const named = pairs.filter((pair) => pair![1] !== undefined);
+  if (named.length === 0) return pairs.map((pair) => Number(pair![2]));
+  if (named.length < pairs.length) return undefined;
+  return Object.fromEntries(pairs.map((pair) => [pair![1]!, Number(pair![2])]));
 }
 
 /** The originals write `INFO`, `WARNING`, `CRITICAL`. */

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { FACES } from "./compat/model.ts";
 import { ConfigFile } from "./config_schema.ts";
 import { didYouMean } from "./nearest.ts";
 
@@ -115,6 +116,7 @@ const AGENT_KEYS = ["id", "agent", "enabled", "config"];
 
 function knownKeys(path: readonly string[]): string[] {
   if (path[0] === "agents") return AGENT_KEYS;
+  if (path.join(".") === "compat.ports") return [...FACES];
   const table = valueAt(ConfigFile.parse({ simulation: { enabled: true } }), path);
   return Object.keys((table as object | undefined) ?? {}).map(snakeCase);
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Face, FACE_PORTS, FACES } from "./compat/model.ts";
 import { LOG_LEVELS } from "./log.ts";
 
 const HostName = z.string().regex(
@@ -10,6 +11,41 @@ const Slug = z.string().regex(
   "must be lower case letters, digits, - and _, starting with a letter",
 );
 const Port = z.number().int().min(0).max(65535);
+
+/** Which face each port shows. A list of the originals' own ports says it too: `[3000, 9000]`. */
+const FacePorts = z.preprocess(
+  (given, ctx) => Array.isArray(given) ? ofKnownPorts(given, ctx) : given,
+  z.strictObject({ web: Port.optional(), hub: Port.optional(), node: Port.optional() })
+    .superRefine((ports, ctx) => {
+      for (const face of FACES) {
+        const port = ports[face];
+        const other = FACES.find((one) => one !== face && ports[one] === port);
+        if (port === undefined || port === 0 || other === undefined) continue;
+        if (FACES.indexOf(other) > FACES.indexOf(face)) continue;
+        ctx.addIssue({
+          code: "custom",
+          path: [face],
+          message: `port ${port} is the ${other}'s already; each face needs its own`,
+        });
+      }
+    }),
+);
+
+function ofKnownPorts(given: unknown[], ctx: z.RefinementCtx): Partial<Record<Face, unknown>> {
+  const ports: Partial<Record<Face, unknown>> = {};
+  for (const port of given) {
+    const face = FACES.find((one) => FACE_PORTS[one] === port);
+    if (face !== undefined) ports[face] = port;
+    else {
+      ctx.addIssue({
+        code: "custom",
+        message: `${JSON.stringify(port)} is none of 3000 (web), 8000 (hub) and 9000 (node); ` +
+          "for another port say whose it is: { node = 9001 }",
+      });
+    }
+  }
+  return ports;
+}
 
 /**
  * `holdfast.toml`. Keys are `snake_case` in the file and `camelCase` here: `server.body_limit_mb` is
@@ -116,8 +152,11 @@ export const ConfigFile = z.strictObject({
     files: z.number().int().min(1).max(100).default(5),
   }).prefault({}),
   compat: z.strictObject({
-    /** Further ports for clients of the systems Holdfast replaces, such as 3000 and 9000. */
-    ports: z.array(Port.min(1)).max(16).default([]),
+    /**
+     * Further ports for clients of the systems Holdfast replaces, each with the face it shows; 0 lets the
+     * system choose one. A face on the main port is shown there.
+     */
+    ports: FacePorts.prefault({}),
   }).prefault({}),
 });
 

@@ -103,6 +103,7 @@ name = "Vessel A"
 # files = 5
 
 [compat]
-# Further ports for clients of the systems Holdfast replaces, such as 3000 and 9000.
-# ports = []
+# Further ports for clients of the systems Holdfast replaces, each with the face it shows, such as
+# { web = 3000, hub = 8000, node = 9000 }. A face on the main port is shown there.
+# ports = {}
 `;

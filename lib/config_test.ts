@@ -116,9 +116,47 @@ Deno.test("the environment wins over the file, by short name and by section and 
   assert.equal(config.simulation.timeScale, 60);
   assert.equal(config.simulation.enabled, false);
   assert.deepEqual(config.server.allowedHosts, ["vessel-a.local", "10.0.0.7"]);
-  assert.deepEqual(config.compat.ports, [3000, 9000]);
+  assert.deepEqual(config.compat.ports, { web: 3000, node: 9000 });
   assert.equal(config.experiments.limits.wallMs, 60_000);
   assert.equal(config.log.level, "warn");
+});
+
+Deno.test("ports of the originals' faces are told by name, or by the originals' own numbers", () => {
+  const ports = (toml: string, env = {}) => load(toml, env).config.compat.ports;
+  assert.deepEqual(ports(""), {});
+  assert.deepEqual(ports("[compat]\nports = [9000, 3000, 8000]\n"), {
+    web: 3000,
+    hub: 8000,
+    node: 9000,
+  });
+  assert.deepEqual(ports("[compat]\nports = { node = 9001, web = 0 }\n"), { node: 9001, web: 0 });
+  assert.deepEqual(ports("[compat.ports]\nhub = 8001\n"), { hub: 8001 });
+  assert.deepEqual(
+    ports("[compat]\nports = [3000]\n", { HOLDFAST_COMPAT_PORTS: "web=3001, node=9001" }),
+    { web: 3001, node: 9001 },
+  );
+});
+
+Deno.test("a port that shows no face, two faces on one port and a face nobody knows are mistakes", () => {
+  assert.deepEqual(mistakes("[compat]\nports = [3000, 3001]\n"), [
+    "F:2: compat.ports: 3001 is none of 3000 (web), 8000 (hub) and 9000 (node); " +
+    "for another port say whose it is: { node = 9001 }",
+  ]);
+  assert.deepEqual(mistakes("[compat.ports]\nhub = 9000\nnode = 9000\n"), [
+    "F:3: compat.ports.node: port 9000 is the hub's already; each face needs its own",
+  ]);
+  assert.deepEqual(mistakes("[compat.ports]\nnod = 9000\n"), [
+    'F:2: unknown key "nod" in [compat.ports]; did you mean "node"?',
+  ]);
+  assert.deepEqual(mistakes("[compat]\nports = { web = 70000 }\n"), [
+    "F:2: compat.ports.web: must be at most 65535, found 70000",
+  ]);
+  for (const text of ["3000,node=9001", "web", "3000;9000"]) {
+    assert.deepEqual(mistakes("", { HOLDFAST_COMPAT_PORTS: text }), [
+      `HOLDFAST_COMPAT_PORTS: must be ports such as "3000,9000" or "web=3000,node=9001", ` +
+      `found "${text}"`,
+    ]);
+  }
 });
 
 Deno.test("a bad value from the environment names the variable, not the file", () => {

@@ -5,6 +5,7 @@ import { limitBody } from "../lib/body_limit.ts";
 import { openRig, type Rig, runs, silent } from "../lib/experiments/test_rig.ts";
 import { type HoldfastEnv, problemHandler } from "../lib/http.ts";
 import { hubCompat } from "./compat_hub.ts";
+import { nodeRunsCompat } from "./compat_node_runs.ts";
 
 /** As the security layer makes it of a loopback request: the session header names the owner. */
 function face(rig: Rig, role: "local" | "operator" = "local") {
@@ -19,6 +20,7 @@ function face(rig: Rig, role: "local" | "operator" = "local") {
     await next();
   });
   app.use("*", limitBody(8 * 1_048_576));
+  app.route("/", nodeRunsCompat(rig));
   app.route("/", hubCompat(rig.experiments));
   app.onError(problemHandler(silent));
   const ask = async (method: string, path: string, session?: string, body?: unknown) => {

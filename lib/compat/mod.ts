@@ -1,5 +1,5 @@
-export { hubStatus, hubView, naive, nodeStatus } from "./hub_views.ts";
-export { BodyFaults, notJson, readBody, text } from "./fastapi.ts";
+export * from "./model.ts";
+export { BodyFaults, notJson, optional, readBody, text } from "./fastapi.ts";
 export { capabilitiesReply, routesReply } from "./node_capabilities.ts";
 export {
   type Actuator,
@@ -17,5 +17,18 @@ export {
   legacyControl,
   unavailable,
 } from "./node_controls.ts";
+export { NodeRuns } from "./node_runs.ts";
 export { legacySensors, noRoute, SENSOR_ROUTES } from "./node_sensors.ts";
 export { healthReply, stateReply, statusReply, wholeState } from "./node_states.ts";
+export {
+  type Asker,
+  askerOwner,
+  assertTheirs,
+  CHANGES,
+  done,
+  type OldChange,
+  RunChanges,
+  RunRefusal,
+  submitRefusal,
+} from "./run_changes.ts";
+export { hubStatus, hubView, naive, nodeLine, nodeView } from "./run_words.ts";
