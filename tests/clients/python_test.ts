@@ -27,6 +27,7 @@ for (
     ["test_client", "the Python library speaks to the instrument"],
     ["test_csv", "the Python library writes its CSV files"],
     ["test_jobs", "the Python library runs jobs"],
+    ["test_laboratory", "the laboratory library's names"],
     ["test_launcher", "the launcher of Python scripts"],
   ] as const
 ) {

@@ -303,6 +303,58 @@ Deno.test({
   },
 });
 
+/** In the shape of the laboratory library's own examples. */
+const LABORATORY = `
+import time
+from functools import partial
+from src import Bioreactor, Config
+from src.utils import *
+from src.io import *
+
+config = Config()
+config.LOG_TO_TERMINAL = False
+config.USE_TIMESTAMPED_FILENAME: bool = False
+config.DATA_OUT_FILE = "experiment_data.csv"
+with Bioreactor(config) as reactor:
+    if reactor.is_component_initialized("eyespy_adc"):
+        print(sorted(read_all_eyespy_boards(reactor)))
+    if hasattr(reactor, "ring_light_driver"):
+        reactor.ring_light_driver.set_color((255, 0, 0))
+        reactor.ring_light_driver.off()
+    reactor.run([
+        (partial(measure_and_record_sensors, led_power=15.0), 10, True),
+        (partial(temperature_profile, profile=[(60, 25.0), (None, 30.0)]), 20, True),
+        (partial(ring_light_cycle, color=(50, 50, 50), on_time=100.0, off_time=100.0), 1, True),
+        (partial(relay_schedule, schedule=[(60, "relay_3", True), (None, "relay_3", False)]), 10, True),
+        (partial(turbidostat_ekf_mode, od_setpoint=0.1, od_channel="OD_135_V", R=0.003,
+                 pump_duration=2.0), 30, True),
+    ])
+    end = time.time() + 300
+    while time.time() < end:
+        time.sleep(1)
+`;
+
+Deno.test({
+  name: `a script of the laboratory library runs on the simulated bioreactor${why}`,
+  ignore,
+  async fn() {
+    await using instrument = await simulatedInstrument({ timeScale: 60 });
+    const script = await Deno.makeTempFile({ suffix: ".py" });
+    await Deno.writeTextFile(script, LABORATORY);
+    const { code, out, err, rows } = await run(instrument, script, { timeScale: 60 });
+    await Deno.remove(script);
+    assert.equal(code, 0, err);
+    assert.doesNotMatch(err, /failed, it goes on/);
+    assert.equal(out, "['eyespy1', 'eyespy2']\n");
+    assert.ok(rows.length > 10, String(rows.length));
+    const last = rows.at(-1)!;
+    assert.ok(Number(last.OD_135_V) > 0.1 && Number(last.temperature_C) > 15);
+    assert.ok(Number(last.pump_outflow_time_s) > 0, "it diluted");
+    assert.ok(rows.some((row) => row.ring_light_R === "50"));
+    atRest(instrument);
+  },
+});
+
 Deno.test("every call of the TypeScript library works on the simulated bioreactor", async () => {
   await using instrument = await simulatedInstrument({ timeScale: 20 });
   {

@@ -97,13 +97,21 @@ def pid_controller(bioreactor, setpoint, current_temp=None, kp=10.0, ki=1.0, kd=
     back after three good readings. The integral stands still meanwhile, and wherever the output is at
     its limit, so that it never winds up.
     """
-    state = bioreactor.__dict__.setdefault("_pid", {"missing": 0, "good": PID_PERIODS, "last": None})
     if current_temp is None:
-        try:
-            current_temp = bioreactor.get_temperature()
-        except errors.BioreactorError as error:
-            bioreactor.logger.debug("%s", error)
-            current_temp = None
+        current_temp = _or_no_reading(bioreactor, bioreactor.get_temperature)
+    return control_temperature(bioreactor, setpoint, current_temp, (kp, ki, kd), dt)
+
+
+def control_temperature(bioreactor, setpoint, current_temp, gains, dt, limits=(None, None),
+                        smoothing=0.0, whole=True):
+    """`pid_controller` with everything given: for other loops that heat and cool.
+
+    `limits`     largest duty to heat and to cool, percent; never above what the instrument states
+    `smoothing`  share of the last slope in the next one, 0 to 1
+    `whole`      truncates the duty to a whole number
+    """
+    state = bioreactor.__dict__.setdefault(
+        "_pid", {"missing": 0, "good": PID_PERIODS, "last": None, "slope": 0.0})
     if current_temp is None or current_temp != current_temp:
         _pid_without_reading(bioreactor, state)
         return None
@@ -117,24 +125,35 @@ def pid_controller(bioreactor, setpoint, current_temp=None, kp=10.0, ki=1.0, kd=
             return None
         say("the temperature is back: control goes on")
 
-    limit_heat, limit_cool = _peltier_limits(bioreactor, state)
+    kp, ki, kd = gains
+    most = [
+        own if given is None else min(own, float(given))
+        for own, given in zip(_peltier_limits(bioreactor, state), limits)
+    ]
     error = setpoint - current_temp
     slope = 0.0
     if kd and dt > 0 and state["last"] is not None:
-        slope = (error - state["last"]) / dt
+        slope = smoothing * state["slope"] + (1 - smoothing) * (error - state["last"]) / dt
     integral = bioreactor._temp_integral + error * dt
     output = kp * error + ki * integral + kd * slope
-    limit = limit_heat if output >= 0 else limit_cool
-    if abs(output) > limit and error * output > 0:
+    if abs(output) > most[output < 0] and error * output > 0:
         # At the limit, and the error would push further: the integral holds.
         integral = bioreactor._temp_integral
         output = kp * error + ki * integral + kd * slope
-        limit = limit_heat if output >= 0 else limit_cool
     bioreactor._temp_integral = integral
     bioreactor._temp_last_error = state["last"] = error
-    duty = int(max(0.0, min(limit, abs(output))))
-    bioreactor.change_peltier(duty, output >= 0)
+    state["slope"] = slope
+    duty = max(0.0, min(most[output < 0], abs(output)))
+    bioreactor.change_peltier(int(duty) if whole else duty, output >= 0)
     return output
+
+
+def _or_no_reading(bioreactor, read):
+    try:
+        return read()
+    except errors.BioreactorError as error:
+        bioreactor.logger.debug("%s", error)
+        return None
 
 
 def _pid_without_reading(bioreactor, state):

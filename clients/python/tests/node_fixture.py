@@ -86,6 +86,7 @@ class Node:
             if "pumps" in known:
                 known["pumps"]["available_pumps"] = list(self.pumps)
             known["peltier_driver"].update(heat_max=70, cool_max=40)
+            known["relays"] = {"available_relays": list(self.relays)}
             return 200, known
         if path == "/api/sensors/all":
             return 200, {"status": "success", "temperature": self.temperature,
@@ -123,7 +124,8 @@ class Node:
         if name == "o2_sensor":
             return 200, {"status": "success", "o2_percent": 20.9, "unit": "percent"}
         if name == "optical_density":
-            return 200, {"status": "success", "voltages": self.od, "unit": "volts", "message": None}
+            return 200, {"status": "success", "voltages": self.od, "unit": "volts",
+                         "channels": ["135", "Ref", "90"], "message": None}
         if name == "eyespy_adc":
             return 200, {"status": "success", "voltages": [], "unit": "volts", "message": None}
         if name == "peltier_driver":
