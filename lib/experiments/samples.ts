@@ -3,11 +3,16 @@ import type { ScriptKind } from "./model.ts";
 
 /** A script that ships with Holdfast, offered where people submit their own. */
 export interface Sample {
-  /** File name without its ending. */
+  /** File name. */
   readonly id: string;
   readonly title: string;
   readonly kind: ScriptKind;
   readonly text: string;
+}
+
+/** What both languages' versions of a sample are called. */
+export function sampleName({ id }: Sample): string {
+  return id.replace(/\.\w+$/, "");
 }
 
 /**
@@ -20,7 +25,7 @@ export async function loadSamples(folder: string): Promise<Sample[]> {
     if (!isFile || match === null || name.endsWith("_test.ts")) continue;
     const text = await Deno.readTextFile(join(folder, name));
     samples.push({
-      id: match[1]!,
+      id: name,
       title: titleOf(text) ?? match[1]!.replaceAll("_", " "),
       kind: match[2] === "py" ? "python" : "typescript",
       text,

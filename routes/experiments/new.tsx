@@ -5,6 +5,7 @@ import {
   ExperimentAsk,
   ownerOf,
   type Sample,
+  sampleName,
   type ScriptError,
   ScriptKind,
   submitProblem,
@@ -38,15 +39,14 @@ const EMPTY: Filled = {
 export const handler = define.handlers<Filled>({
   async GET(ctx) {
     const wanted = ctx.url.searchParams.get("sample");
-    const samples = await ctx.state.instrument.experiments.samples();
-    const sample = samples.find(({ id }) => id === wanted);
-    return page(sample === undefined ? EMPTY : filledWith(sample));
+    if (wanted === null) return page(EMPTY);
+    return page(filledWith((await samplesCalled(ctx.state.instrument, wanted))[0]));
   },
   async POST(ctx) {
     const { instrument, principal } = ctx.state;
     const form = await ctx.req.formData();
     const filled = form.has("sample")
-      ? filledWith(await sampleOr404(instrument, String(form.get("sample"))))
+      ? filledWith(await sampleToRun(instrument, String(form.get("sample"))))
       : await readForm(form);
     const asked = ExperimentAsk.safeParse(askOf(filled));
     if (!asked.success) {
@@ -102,7 +102,7 @@ export default define.page<typeof handler>(async function NewExperiment({ state,
             </header>
             <ul class="plain-list">
               {samples.map((sample) => (
-                <li key={sample.id + sample.kind}>
+                <li key={sample.id}>
                   <a href={`/experiments/new?sample=${sample.id}`}>{sample.title}</a>{" "}
                   <small>{sample.kind}</small>
                 </li>
@@ -195,10 +195,26 @@ function filledWith(sample: Sample): Filled {
   return { ...EMPTY, title: sample.title, kind: sample.kind, script: sample.text };
 }
 
-async function sampleOr404(instrument: Instrument, id: string): Promise<Sample> {
-  const found = (await instrument.experiments.samples()).find((sample) => sample.id === id);
-  if (found === undefined) throw new HttpError(404, "There is no such sample script");
-  return found;
+/** The sample with this id, or all languages' versions of the one with this name. @throws {HttpError} 404 */
+async function samplesCalled(
+  instrument: Instrument,
+  wanted: string,
+): Promise<[Sample, ...Sample[]]> {
+  const samples = await instrument.experiments.samples();
+  const [first, ...others] = samples.filter((sample) =>
+    sample.id === wanted || sampleName(sample) === wanted
+  );
+  if (first === undefined) throw new HttpError(404, "There is no such sample script");
+  return [first, ...others];
+}
+
+/** Of the versions of a sample the one in a language that runs here; the first where none does. */
+async function sampleToRun(instrument: Instrument, wanted: string): Promise<Sample> {
+  const samples = await samplesCalled(instrument, wanted);
+  for (const sample of samples) {
+    if (await instrument.experiments.unavailable(sample.kind) === null) return sample;
+  }
+  return samples[0];
 }
 
 async function readForm(form: FormData): Promise<Filled> {
