@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { accept, refuse, type Result } from "../result.ts";
 import type { ScriptError, ScriptKind, SubmitRefusal } from "./model.ts";
 import type { Runners } from "./runners.ts";
-import { boxedCheck, typescriptConfig } from "./sandbox.ts";
+import { boxedCheck } from "./sandbox.ts";
 
 type Rejected = Extract<SubmitRefusal, { kind: "script-rejected" }>;
 
@@ -31,11 +31,11 @@ export async function checkScript(
   script: string,
   kind: ScriptKind,
   runners: Runners,
-  places: { etc: string; clients: string; scratch: string },
+  places: { etc: string; scratch: string },
 ): Promise<Result<void, SubmitRefusal>> {
   return kind === "python"
     ? await checkPython(script, runners, places.etc)
-    : await checkTypescript(script, runners, places);
+    : await checkTypescript(script, runners, places.scratch);
 }
 
 async function checkPython(
@@ -70,14 +70,31 @@ interface GraphModule {
 interface Resolved {
   specifier?: string;
   error?: string;
-  span?: { start: { line: number; character: number } };
+  span?: { start: Place; end: Place };
+}
+interface Place {
+  line: number;
+  character: number;
 }
 
-/** Deno loads what a module imports by name without asking for permission, so every name is looked at here. */
+const LIBRARY_NAME = "bioreactor_client";
+/** Stands for the client library while a script is looked at. */
+const LIBRARY = "data:application/typescript,";
+/** Every file a script names is looked for where nothing is: looking at a script must open none. */
+const CHECK_CONFIG = JSON.stringify({
+  imports: { [LIBRARY_NAME]: LIBRARY, "file:///": "file:///dev/null/" },
+  nodeModulesDir: "none",
+});
+const CHECK_MEMORY_KB = 1_048_576;
+
+/**
+ * Deno loads what a module imports by name without asking for permission, so every name is looked at here,
+ * and nothing passes but the two that are meant to: a path can be written in too many ways to compare.
+ */
 async function checkTypescript(
   script: string,
   runners: Runners,
-  { clients, scratch }: { clients: string; scratch: string },
+  scratch: string,
 ): Promise<Result<void, SubmitRefusal>> {
   const deno = await runners.deno();
   if (!deno.ok) return deno;
@@ -85,20 +102,22 @@ async function checkTypescript(
   const folder = await Deno.makeTempDir({ dir: scratch });
   try {
     await Deno.writeTextFile(join(folder, "user_script.ts"), script);
-    await Deno.writeTextFile(join(folder, "deno.json"), typescriptConfig(clients));
+    await Deno.writeTextFile(join(folder, "deno.json"), CHECK_CONFIG);
     const checked = await runners.run([
+      ...["/bin/sh", "-c", `ulimit -d ${CHECK_MEMORY_KB}; exec "$@"`, "sh"],
       deno.value,
       "info",
       "--json",
       ...["--no-remote", "--no-npm", "--no-lock"],
       `--config=${join(folder, "deno.json")}`,
-      join(folder, "user_script.ts"),
+      // By its bare name: as a path it would be looked for where the others are.
+      "user_script.ts",
     ], { cwd: folder, env: { DENO_DIR: join(folder, "cache"), NO_COLOR: "1" } });
     if (!checked.ok) {
       return rejected([{ line: null, column: null, message: "it cannot be parsed" }]);
     }
     const graph = JSON.parse(checked.stdout) as { roots: string[]; modules: GraphModule[] };
-    const errors = errorsOf(graph, new URL(`file://${encodeURI(join(clients, "typescript"))}/`));
+    const errors = errorsOf(graph, script);
     return errors.length > 0 ? rejected(errors) : accept(undefined);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -107,27 +126,37 @@ async function checkTypescript(
 
 function errorsOf(
   graph: { roots: string[]; modules: GraphModule[] },
-  library: URL,
+  script: string,
 ): ScriptError[] {
   const root = graph.modules.find((one) => one.specifier === graph.roots[0]);
   if (root === undefined) {
     return [{ line: null, column: null, message: "it cannot be parsed" }];
   }
   if (root.error !== undefined) return [syntaxError(root.error)];
-  const errors: ScriptError[] = [];
+  const errors = new Map<string, ScriptError>();
   for (const { specifier, code, type } of root.dependencies ?? []) {
     const resolved = code ?? type;
     const target = resolved?.specifier ?? "";
-    if (target.startsWith(library.href) || target.startsWith("node:")) continue;
+    if (target.startsWith("node:")) continue;
+    if (specifier === LIBRARY_NAME && target === LIBRARY) continue;
     const at = resolved?.span?.start;
-    errors.push({
+    // One import of a computed name stands for every file it could name; those are not the author's to see.
+    const named = writtenAt(script, resolved?.span) ?? `"${specifier}"`;
+    errors.set(`${at?.line}:${at?.character}`, {
       line: at === undefined ? null : at.line + 1,
       column: at === undefined ? null : at.character + 1,
-      message:
-        `it imports "${specifier}"; a script can import "bioreactor_client" and "node:" modules`,
+      message: `it imports ${named}; a script can import "${LIBRARY_NAME}" and "node:" modules`,
     });
   }
-  return errors;
+  return [...errors.values()];
+}
+
+/** The script's own text at a place within one line; `null` where it has none. */
+function writtenAt(script: string, span: Resolved["span"]): string | null {
+  if (span === undefined || span.start.line !== span.end.line) return null;
+  const line = script.split(/\r?\n/)[span.start.line] ?? "";
+  const text = line.slice(span.start.character, span.end.character);
+  return text === "" ? null : text.slice(0, 200);
 }
 
 /** `SyntaxError: Expression expected` … `at file:///…/user_script.ts:3:9`. */

@@ -83,6 +83,8 @@ Deno.test("a TypeScript script's mistakes and imports are refused with their lin
       "jsr:@std/path",
       "./other.ts",
       "/etc/passwd",
+      // Looking at the script must not read what it names.
+      "/dev/zero",
       "file:///etc/passwd",
     ]
   ) {
@@ -97,6 +99,18 @@ Deno.test("a TypeScript script's mistakes and imports are refused with their lin
   assert.deepEqual(
     await errors('console.log(1);\nawait import("/etc/passwd");'),
     [[2, `it imports "/etc/passwd"; ${allowed}`]],
+  );
+  const library = new URL("../../clients/typescript/", import.meta.url);
+  for (const path of ["..%2f..%2fdeno.json", "%2e%2e/..%2fdeno.json", "mod.ts"]) {
+    assert.deepEqual(
+      await errors(`import a from "${library}${path}" with { type: "json" };\nconsole.log(a);`),
+      [[1, `it imports "${library}${path}"; ${allowed}`]],
+    );
+  }
+  // What a computed name could stand for is not told: those are this machine's files.
+  assert.deepEqual(
+    await errors(`const x = Deno.args[0];\nawait import(\`${library}\${x}\`);`),
+    [[2, `it imports \`${library}\${x}\`; ${allowed}`]],
   );
   const types = await rig.submit('const n: number = "loose";\nconsole.log(n);', typescript);
   assert.equal(types.state, "queued");
