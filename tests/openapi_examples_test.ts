@@ -7,7 +7,7 @@ import {
   operationsOf,
 } from "../lib/openapi.ts";
 import { type ExampleRequest, exampleRequests } from "../lib/openapi_examples.ts";
-import { runInstrument } from "./running_instrument.ts";
+import { runInstrument, type RunningInstrument } from "./running_instrument.ts";
 
 /** What is wrong with one reply according to the document, or `null`. */
 async function replyFault(
@@ -62,6 +62,15 @@ const MADE_BY: Readonly<Record<string, string>> = {
   "POST /api/v1/tokens": "/api/v1/tokens/",
 };
 
+/** What stands for the example's experiment, which is in Python, where no Python runs. */
+function submitTypeScript(ask: RunningInstrument["ask"]): Promise<Response> {
+  return ask("/api/v1/experiments", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ script: 'console.log("in place of it")', kind: "typescript" }),
+  });
+}
+
 Deno.test("every example of the interface's description is answered as described", async (t) => {
   await using instrument = await runInstrument();
   const { ask } = instrument;
@@ -104,8 +113,9 @@ Deno.test("every example of the interface's description is answered as described
       });
       if (isQuestion(request)) assert.equal(reply.status, 200);
       const base = MADE_BY[name];
-      if (base !== undefined && reply.status === 201) {
-        ids.set(base, (await reply.clone().json()).id);
+      if (base !== undefined) {
+        const made = reply.status === 503 ? await submitTypeScript(ask) : reply.clone();
+        ids.set(base, (await made.json()).id);
       }
       assert.equal(await replyFault(document, request, reply), null);
     });
@@ -119,5 +129,9 @@ Deno.test("every example of the interface's description is answered as described
     }
   });
 
-  assert.equal(ids.size, 2, "an experiment and a token were made");
+  assert.equal(
+    [...ids.values()].filter((id) => typeof id === "string").length,
+    2,
+    "an experiment and a token were made",
+  );
 });
