@@ -43,6 +43,11 @@ export class DeviceHeld extends BioreactorError {
   override name = "DeviceHeld";
 }
 
+/** The experiment is held. Commands wait for the release; only those told not to wait throw this. */
+export class ExperimentHolding extends DeviceHeld {
+  override name = "ExperimentHolding";
+}
+
 /** STOP was pressed: every device is in its safe state until it is cleared. */
 export class InstrumentStopped extends BioreactorError {
   override name = "InstrumentStopped";
@@ -93,6 +98,7 @@ const KINDS: Readonly<Record<string, typeof BioreactorError>> = {
   api_away: ApiAway,
   device_held: DeviceHeld,
   stale_fence: DeviceHeld,
+  experiment_holding: ExperimentHolding,
   instrument_stopped: InstrumentStopped,
   out_of_range: OutOfRange,
   invalid_request: OutOfRange,

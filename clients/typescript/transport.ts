@@ -4,6 +4,8 @@ import type { Reading } from "./readings.ts";
 import { REAL_TIME, realWait } from "./real_time.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8000";
+/** How often a held script looks whether it is released. */
+const HOLD_LOOK_MS = 1000;
 const REPLY_BYTES_MAX = 64 * 1_048_576;
 
 /** One line on stderr, where the run's log picks it up. */
@@ -82,7 +84,8 @@ export class Api {
   }
 
   /**
-   * The parsed JSON of the answer, or its text where it is not JSON. A command is sent once.
+   * The parsed JSON of the answer, or its text where it is not JSON. A command is sent once; while the
+   * experiment is held it waits for the release, however long that takes.
    * @throws {BioreactorError} which one tells what happened
    */
   async request(
@@ -106,6 +109,10 @@ export class Api {
         const passedMs = REAL_TIME.monotonicMs() - startMs;
         if (told) say(`${asked}: answered after ${(passedMs / 1000).toFixed(1)} s`);
         if (answer.status < 400) return answer.reply;
+        if (isHolding(answer) && options.patienceMs === undefined) {
+          await this.#released(asked);
+          return await this.request(method, path, body, options);
+        }
         throw fromReply(answer.status, answer.reply, { asked, ...options });
       }
       const unsent = answer.kind !== "no-answer";
@@ -133,6 +140,24 @@ export class Api {
       await realWait(pauseMs);
       pauseMs = Math.min(pauseMs * 1.6, 3000);
     }
+  }
+
+  /** Waits while the experiment is held. Asking how it stands tells the runtime that we know. */
+  async #released(asked: string): Promise<void> {
+    const id = env("EXPERIMENT_ID");
+    say(`${asked}: the experiment is held; waiting for its release`);
+    const startMs = REAL_TIME.monotonicMs();
+    for (;;) {
+      // Without a record of its own the command itself finds out.
+      const record = id === undefined
+        ? {}
+        : await this.get(`/api/v1/experiments/${encodeURIComponent(id)}`);
+      if (id === undefined) await realWait(HOLD_LOOK_MS);
+      if (!isRecord(record) || record.state !== "holding") break;
+      await realWait(HOLD_LOOK_MS);
+    }
+    const passedS = (REAL_TIME.monotonicMs() - startMs) / 1000;
+    say(`${asked}: released after ${passedS.toFixed(0)} s`);
   }
 
   /** node:http and not fetch, which sends a request again, a POST too, when its connection is closed. */
@@ -201,6 +226,10 @@ type Answer =
 function isAway(status: number, reply: unknown): boolean {
   return status === 503 && isRecord(reply) &&
     (reply.code === "api_away" || reply.code === "starting");
+}
+
+function isHolding({ status, reply }: { status: number; reply: unknown }): boolean {
+  return status === 409 && isRecord(reply) && reply.code === "experiment_holding";
 }
 
 function detailOf(reply: unknown): string {

@@ -39,6 +39,10 @@ class DeviceHeld(BioreactorError):
     """Somebody else holds the device; the message names the holder."""
 
 
+class ExperimentHolding(DeviceHeld):
+    """The experiment is held. Commands wait for the release; only those told not to wait raise this."""
+
+
 class InstrumentStopped(BioreactorError):
     """STOP was pressed: every device is in its safe state until it is cleared."""
 
@@ -82,6 +86,7 @@ _KINDS = {
     "api_away": ApiAway,
     "device_held": DeviceHeld,
     "stale_fence": DeviceHeld,
+    "experiment_holding": ExperimentHolding,
     "instrument_stopped": InstrumentStopped,
     "out_of_range": OutOfRange,
     "invalid_request": OutOfRange,

@@ -11,6 +11,7 @@ import urllib.parse
 from . import errors, scaled_time
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+HOLD_LOOK_S = 1.0  # how often a held script looks whether it is released
 REPLY_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -31,7 +32,8 @@ class Api:
                   restarts. Once that is used up, further calls fail at once until one succeeds.
 
     A command (POST, PUT, DELETE) is sent once. Only when it could not be sent at all, because nothing
-    listens, is it held back, for `send_patience_s` at most.
+    listens, is it held back, for `send_patience_s` at most. While the experiment is held, it waits for
+    the release, however long that takes.
     """
 
     def __init__(self, url=None, token=None, timeout_s=10.0, patience_s=60.0, send_patience_s=15.0):
@@ -114,11 +116,32 @@ class Api:
             self._away = False
         if told:
             say("%s: answered after %.1f s" % (asked, scaled_time.real_monotonic() - start))
+        if status == 409 and code == "experiment_holding" and patience_s is None:
+            self._await_release(asked)
+            return self.request(
+                method, path, body, component=component, last_good=last_good, timeout_s=timeout_s,
+                headers=headers)
         if status >= 400:
             raise errors.from_reply(
                 status, reply, asked=asked, component=component, last_good=last_good
             )
         return reply
+
+    def _await_release(self, asked):
+        """Sleeps while the experiment is held. Asking how it stands tells the runtime that we know."""
+        name = os.environ.get("EXPERIMENT_ID")
+        record = "/api/v1/experiments/%s" % urllib.parse.quote(name or "", safe="")
+        say("%s: the experiment is held; waiting for its release" % asked)
+        start = scaled_time.real_monotonic()
+        while True:
+            # Without a record of its own the command itself finds out.
+            reply = self.get(record, component="experiment") if name else {}
+            if not isinstance(reply, dict) or reply.get("state") != "holding":
+                break
+            scaled_time.real_sleep(HOLD_LOOK_S)
+        if not name:
+            scaled_time.real_sleep(HOLD_LOOK_S)
+        say("%s: released after %.0f s" % (asked, scaled_time.real_monotonic() - start))
 
     def _once(self, method, path, body, timeout, headers):
         deadline = scaled_time.real_monotonic() + timeout

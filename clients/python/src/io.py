@@ -4,7 +4,7 @@ As there: what this instrument does not have is a warning and None or False, not
 and cannot do raises.
 """
 
-from bioreactor_client import SensorFault
+from bioreactor_client import OutOfRange, SensorFault
 from bioreactor_client.readings import numbers
 
 
@@ -152,11 +152,19 @@ def stop_stirrer(bioreactor):
 
 
 def change_pump(bioreactor, pump_name, ml_per_sec, direction=None):
-    """`direction` "reverse" is a negative flow, which the instrument takes where the pump can."""
+    """`direction` "reverse" is a negative flow. A pump that cannot run backwards is stopped instead:
+    refused and no more, it would go on forwards."""
     if not _there(bioreactor, "pumps"):
         return
     flow = abs(ml_per_sec) if direction else ml_per_sec
-    bioreactor.change_pump(pump_name, -flow if direction == "reverse" else flow)
+    flow = -flow if direction == "reverse" else flow
+    try:
+        bioreactor.change_pump(pump_name, flow)
+    except OutOfRange as error:
+        bioreactor.change_pump(pump_name, 0.0)
+        if flow > 0:
+            raise
+        bioreactor.logger.warning("the pump %s is stopped: %s", pump_name, error)
 
 
 def stop_pump(bioreactor, pump_name):

@@ -195,8 +195,8 @@ class Node:
     def _pump(self, name, velocity):
         if name not in self.pumps:
             return _problem(404, "device-unknown", 'There is no pump "%s"' % name)
-        if velocity > 2.5:
-            return _problem(422, "out-of-range", "velocity: %r is above 2.5" % velocity)
+        if not 0 <= velocity <= 2.5:
+            return _problem(422, "out-of-range", "velocity: %r is not in 0 to 2.5" % velocity)
         self.pumps[name] = velocity
         return 200, {"status": "success"}
 

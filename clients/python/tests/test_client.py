@@ -392,6 +392,30 @@ class Runs(unittest.TestCase):
         self.bio.experiment._asked_at -= 2
         self.assertTrue(self.bio.pause_requested())
 
+    def test_a_command_waits_while_the_experiment_is_held(self):
+        self.node.experiment = {"state": "holding"}
+        refusal = 409, {"code": "experiment_holding", "detail": "the experiment is held"}
+        self.node.fail["/api/v3/stirrer/control"] = refusal
+
+        def release():
+            while not any(m == "GET" and "/experiments/" in at for m, at, _, _ in self.node.requests):
+                time.sleep(0.01)
+            del self.node.fail["/api/v3/stirrer/control"]
+            self.node.experiment = {"state": "running"}
+
+        helper = threading.Thread(target=release)
+        with mock.patch("bioreactor_client.transport.HOLD_LOOK_S", 0.02):
+            helper.start()
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                self.bio.change_stirrer(30)
+            helper.join()
+        self.assertEqual(self.node.stirrer, 30)
+        self.assertIn("waiting for its release", said.getvalue())
+        self.node.fail["/api/v3/stirrer/control"] = refusal
+        with self.assertRaises(bc.DeviceHeld):
+            self.bio.client.api.post(
+                "/api/v3/stirrer/control", {"duty_cycle": 10}, component="stirrer", patience_s=0.0)
+
     def test_without_an_experiment_words_go_to_stderr(self):
         with mock.patch.dict(os.environ):
             del os.environ["EXPERIMENT_ID"]

@@ -85,6 +85,10 @@ class Names(Laboratory):
         self.assertEqual(node.ring, (0, 0, 0))
         io.change_pump(bio, "inflow", ml_per_sec=2.0, direction="forward")
         self.assertEqual(node.pumps["inflow"], 2.0)
+        with self.assertLogs("bioreactor_client", "WARNING"):
+            io.change_pump(bio, "inflow", ml_per_sec=2.0, direction="reverse")
+        self.assertEqual(node.pumps["inflow"], 0)
+        io.change_pump(bio, "inflow", ml_per_sec=2.0)
         io.stop_all_pumps(bio)
         self.assertEqual(set(node.pumps.values()), {0})
         io.set_peltier_power(bio, 20, forward="cool")
