@@ -48,6 +48,9 @@ export const DEVICE_LIMITS: DeviceLimits = {
   retryMs: 5000,
 };
 
+/** However fast a simulation runs, its readings come no more often than this, for the sake of the machine. */
+const PACED_PERIOD_MIN_MS = 100;
+
 /**
  * One driver and the rules that hold for every device: fence, one operation at a time on its bus, longest
  * time away from safe, heartbeat, guards, and readings that never look better than they are.
@@ -136,9 +139,10 @@ export class AgentDevice {
   async readForever(): Promise<void> {
     const periods = this.capability.channels.map(({ periodMs }) => periodMs);
     if (periods.length === 0) return;
-    const periodMs = Math.min(...periods);
     let dueMs = this.clock.monotonicMs();
     while (!this.#closed.signal.aborted) {
+      const paced = Math.min(...periods) / Math.max(1, this.driver.pace?.() ?? 1);
+      const periodMs = Math.max(paced, Math.min(PACED_PERIOD_MIN_MS, ...periods));
       if (this.#started) await this.#readOnce();
       const nowMs = this.clock.monotonicMs();
       dueMs += periodMs * Math.max(1, Math.ceil((nowMs - dueMs) / periodMs));

@@ -455,6 +455,27 @@ Deno.test("readings come by their period, in batches of a tenth of a second", as
   assert.equal(readings.filter((one) => one.deviceId === "slow").length, 1);
 });
 
+Deno.test("a device that lives faster is read more often, live and within reason", async () => {
+  const bench = newBench();
+  let pace = 1;
+  const talk = await Talk.started([
+    new TestSensor("t", bench, { periodMs: 2000, pace: () => pace }),
+  ]);
+  const reads = async (ms: number) => {
+    const before = bench.log.length;
+    await talk.clock.advance(ms);
+    return bench.log.slice(before).filter((line) => line === "t read").length;
+  };
+  await talk.clock.advance(100);
+  assert.equal(await reads(4000), 2);
+  pace = 10;
+  await talk.clock.advance(2000);
+  assert.equal(await reads(2000), 10);
+  pace = 1000;
+  await talk.clock.advance(1000);
+  assert.equal(await reads(1000), 10);
+});
+
 Deno.test("a reading that takes longer than its period is not caught up", async () => {
   const bench = newBench();
   const talk = await Talk.started([new TestSensor("slow", bench, { periodMs: 100 })]);

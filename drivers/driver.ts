@@ -45,4 +45,6 @@ export interface Driver {
   /** Reaches the safe state from any state; twice is harmless. @throws {DeviceError} */
   safe(): Promise<DriverAnswer>;
   state(): DriverAnswer;
+  /** How many times faster than real time its device lives; its readings are taken that much more often. Simulators only. */
+  pace?(): number;
 }

@@ -1,7 +1,7 @@
 import { DeviceError } from "../driver.ts";
 import type { World } from "./world.ts";
 
-/** How one device answers: its usual time, and how long its driver waits for it. Real milliseconds. */
+/** How one device answers: its usual time, of the device's own clock, and how long its driver waits, in real time. Milliseconds. */
 export interface LinkTimes {
   readonly answerMs: number;
   readonly timeoutMs: number;
@@ -37,7 +37,8 @@ export class Link {
     }
     const slow = faults.at(this.deviceId, "slow", atS);
     const extraMs = slow === null ? 0 : slow.magnitude ?? 2 * this.times.timeoutMs;
-    const answerMs = this.times.answerMs + Math.max(0, extraMs);
+    // A device that lives faster answers faster, or its values would be old in its own time.
+    const answerMs = this.times.answerMs / this.world.timeScale + Math.max(0, extraMs);
     if (answerMs > this.times.timeoutMs) {
       await clock.wait(this.times.timeoutMs, signal);
       throw this.#error("timeout", `did not answer within ${this.times.timeoutMs} ms`);

@@ -52,6 +52,10 @@ export class SimulatedSensor implements Driver {
     };
   }
 
+  pace(): number {
+    return this.link.world.timeScale;
+  }
+
   /** Probes and throws the first conversion away: it can be the one before power-up. */
   async start(): Promise<void> {
     await this.link.exchange();

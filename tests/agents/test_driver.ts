@@ -117,12 +117,18 @@ export class TestActuator implements Driver {
 /** A sensor with one channel, `temperature`, 25 °C unless the bench says otherwise. */
 export class TestSensor implements Driver {
   readonly capability;
+  readonly pace: (() => number) | undefined;
 
   constructor(
     private readonly id: string,
     private readonly bench: Bench,
-    { bus = "i2c-1", periodMs = 1000 }: { bus?: string; periodMs?: number } = {},
+    { bus = "i2c-1", periodMs = 1000, pace }: {
+      bus?: string;
+      periodMs?: number;
+      pace?: () => number;
+    } = {},
   ) {
+    this.pace = pace;
     this.capability = {
       deviceId: id,
       label: id,
