@@ -151,7 +151,7 @@ Deno.test("a setpoint nobody renews goes to safe after its heartbeat, a renewed 
   await it.close();
 });
 
-Deno.test("readings come at their periods, faster time changes what they say and not how often", async () => {
+Deno.test("readings come at their periods of the simulated clock, within what the machine can bear", async () => {
   const it = agent();
   await it.start();
   await it.clock.advance(10_000);
@@ -161,7 +161,7 @@ Deno.test("readings come at their periods, faster time changes what they say and
   it.lines.length = 0;
   await it.clock.advance(10_000);
   const fast = it.readings("temperature").length;
-  assert.ok(Math.abs(fast - slow) <= 2, `${slow} and ${fast}`);
+  assert.ok(fast > 10 * slow && fast <= 220, `${slow} and ${fast}`);
   const last = it.readings("temperature").filter(({ channel }) => channel === "temperature").at(
     -1,
   )!;
