@@ -8,6 +8,7 @@ import { type HoldfastEnv, problemHandler, problemNotFound } from "../lib/http.t
 import { type Instrument, type State, THEMES } from "../lib/instrument/mod.ts";
 import { RequestMeter } from "../lib/metrics.ts";
 import { openApiRouter } from "../lib/openapi_api.ts";
+import { withForm } from "../lib/page_form.ts";
 import { Problem } from "../lib/problem.ts";
 import { security } from "../lib/security.ts";
 import { API_BASE, nativeApi } from "./api.ts";
@@ -56,12 +57,14 @@ export async function buildApp(
   const pages = await pagesOf(site, (error, request) => {
     log.error("a page failed", { path: new URL(request.url).pathname, error });
   });
-  app.all("*", (c) =>
-    pages(c.req.raw, {
+  app.all("*", async (c) => {
+    const request = c.req.method === "POST" ? await withForm(c.req.raw) : c.req.raw;
+    return await pages(request, {
       instrument,
       principal: c.get("principal"),
       theme: themeOf(c.req.header("cookie")),
-    }));
+    });
+  });
   return app;
 }
 
