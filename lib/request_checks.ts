@@ -29,6 +29,8 @@ function hostOf(authority: string): string | null {
 
 /** @throws {Problem} `bad-host` for a name that is not ours: DNS rebinding, or a forgotten setting. */
 export function checkHost(c: Context<HoldfastEnv>, isAllowed: HostCheck): void {
+  // The server builds the address from the header as it came: `localhost:99999` makes none.
+  if (!URL.canParse(c.req.url)) throw new Problem("bad-host", "The Host header names no host");
   const header = c.req.header("host") ?? new URL(c.req.url).host;
   const host = hostOf(header);
   if (host === null || !isAllowed(host)) {

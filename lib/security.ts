@@ -187,7 +187,7 @@ function peerOf(
 ): { address: string | null; secure: boolean } {
   const addr = (c.env as Listener | undefined)?.remoteAddr;
   const direct = addr !== undefined && "hostname" in addr ? plainAddress(addr.hostname) : null;
-  const isTls = new URL(c.req.url).protocol === "https:";
+  const isTls = c.req.url.startsWith("https:");
   if (direct !== null && proxies.has(direct)) {
     const chain = (c.req.header("x-forwarded-for") ?? "").split(",").map((part) =>
       plainAddress(part.trim().replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, "$1"))

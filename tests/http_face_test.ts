@@ -85,6 +85,9 @@ Deno.test("the whole application against hostile callers", async (t) => {
     const cases: [string, string[], number[]][] = [
       ["GET /healthz HTTP/1.1", ["host: evil.example"], [421]],
       ["GET /healthz HTTP/1.1", ["host: localhost", "host: evil.example"], [400, 421]],
+      ["GET /healthz HTTP/1.1", ["host: localhost:99999"], [421]],
+      ["GET /healthz HTTP/1.1", ["host: a:b:c"], [421]],
+      ["GET /healthz HTTP/1.1", ["host: [::1"], [421]],
       ["GET http://evil.example/healthz HTTP/1.1", ["host: localhost"], [200, 400, 421]],
       ["GET /healthz HTTP/1.0", [], [400, 421, 200]],
       ["GET /%00 HTTP/1.1", ["host: localhost"], [400, 404]],
@@ -133,6 +136,24 @@ Deno.test("the whole application against hostile callers", async (t) => {
         }
         assert.equal(await send("<a/>", "application/xml"), 415, `${method} ${path}`);
       }
+    }
+  });
+
+  await t.step("a page that is sent something else than a form says so", async () => {
+    const pages = ["/alarms", "/devices/led", "/experiments/new", "/experiments/1"];
+    for (const path of [...pages, "/settings/theme", "/settings/users", "/settings/tokens"]) {
+      const send = async (body: string, type?: string) => {
+        const headers: Record<string, string> = { accept: "text/html" };
+        if (type !== undefined) headers["content-type"] = type;
+        const bytes = new TextEncoder().encode(body);
+        const reply = await ask(path, { method: "POST", headers, body: bytes });
+        await reply.body?.cancel();
+        return reply.status;
+      };
+      assert.equal(await send("{}", "application/json"), 415, path);
+      assert.equal(await send("a=b"), 415, path);
+      assert.equal(await send("a=b", "multipart/form-data"), 400, path);
+      assert.equal(await send("a=b", "multipart/form-data; boundary=x"), 400, path);
     }
   });
 
