@@ -63,6 +63,8 @@ export const ACCESS: readonly AccessEntry[] = [
     "/api/v1/experiments/:id/cancel",
     "/api/v1/experiments/:id/pause",
     "/api/v1/experiments/:id/resume",
+    "/api/v1/experiments/:id/hold",
+    "/api/v1/experiments/:id/release",
     "/api/v1/experiments/:id/move",
     "/api/v1/experiments/:id/run-now",
   ),
@@ -101,7 +103,11 @@ export const ACCESS: readonly AccessEntry[] = [
     "/api/stirrer",
   ),
 
-  ...on("POST", OPERATE, "/alarms", "/devices/:id"),
+  // The originals' web server.
+  ...on("POST", SUBMIT, "/upload"),
+  ...on("POST", OPERATE, "/api/settings/dashboard"),
+
+  ...on("POST", OPERATE, "/alarms", "/devices/:id", "/settings/simulator"),
   ...on("POST", SUBMIT, "/experiments/new", "/experiments/:id"),
   ...on("POST", OPEN, "/settings/theme"),
   ...on("POST", ADMINISTER, "/settings/users"),

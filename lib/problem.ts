@@ -26,6 +26,7 @@ export const PROBLEMS = {
   "instrument-stopped": { status: 409, title: "The instrument is stopped" },
   "out-of-range": { status: 422, title: "A value is outside the device's range" },
   "experiment-unknown": { status: 404, title: "There is no such experiment" },
+  "experiment-holding": { status: 409, title: "The experiment is held" },
   "wrong-state": { status: 409, title: "The experiment's state does not allow this" },
   "active-limit": { status: 429, title: "Too many active experiments for one owner" },
   "script-rejected": { status: 422, title: "The script cannot be accepted" },

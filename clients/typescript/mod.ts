@@ -34,6 +34,7 @@ export {
   CommandFailed,
   DeviceHeld,
   type ErrorFacts,
+  ExperimentHolding,
   InstrumentStopped,
   JobFailed,
   NotAllowed,

@@ -369,3 +369,31 @@ Deno.test("waitUntil takes a moment or a condition", () =>
     assert.equal(asked, 3);
     assert.equal(await bio.waitUntil(() => false, { timeoutS: 0.01, everyS: 0.001 }), false);
   }));
+
+Deno.test("a command waits while the experiment is held, and tells the runtime that it knows", () =>
+  on(async (bio, { fail, state, posts }) => {
+    Deno.env.set("EXPERIMENT_ID", "01EXP");
+    try {
+      const path = "/api/v3/stirrer/control";
+      const refusal = {
+        status: 409,
+        body: { detail: "the experiment is held", code: "experiment_holding" },
+      };
+      fail.set(path, refusal);
+      let asked = 0;
+      Object.defineProperty(state, "experiment", {
+        get() {
+          asked++;
+          fail.delete(path);
+          return { state: "running" };
+        },
+      });
+      const lines = await said(() => bio.changeStirrer(30));
+      assert.match(lines[0]!, /held; waiting for its release/);
+      assert.equal(state.stirrer, 30);
+      assert.equal(asked, 1);
+      assert.equal(posts.filter((post) => post.path === path).length, 2);
+    } finally {
+      Deno.env.delete("EXPERIMENT_ID");
+    }
+  }));

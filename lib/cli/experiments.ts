@@ -102,16 +102,28 @@ export const cancel: CommandSpec = {
   positionals: "NUMBER",
   options: { ...CLIENT_OPTIONS, reason: { value: "TEXT", help: "Why, for the record" } },
   async run(args, host) {
-    const id = encodeURIComponent(args.positionals[0]!);
     const reason = args.text("reason");
-    const experiment = await ApiClient.of(args, host).json<Experiment>(
-      "POST",
-      `/experiments/${id}/cancel`,
-      reason === undefined ? {} : { reason },
-    );
-    host.err(`Experiment ${experiment.number} is ${experiment.state}`);
-    return EXIT.ok;
+    return await change(args, host, "cancel", reason === undefined ? {} : { reason });
   },
+};
+
+export const hold: CommandSpec = {
+  name: "experiments hold",
+  summary: "Hold a running experiment: its devices to their hold state, its script waits",
+  positionals: "NUMBER",
+  options: { ...CLIENT_OPTIONS, reason: { value: "TEXT", help: "Why, for the record" } },
+  async run(args, host) {
+    const reason = args.text("reason");
+    return await change(args, host, "hold", reason === undefined ? {} : { reason });
+  },
+};
+
+export const release: CommandSpec = {
+  name: "experiments release",
+  summary: "Release a held experiment: its script drives its devices again",
+  positionals: "NUMBER",
+  options: CLIENT_OPTIONS,
+  run: (args, host) => change(args, host, "release"),
 };
 
 export const download: CommandSpec = {
@@ -135,7 +147,20 @@ export const download: CommandSpec = {
   },
 };
 
-export const EXPERIMENT_COMMANDS = [submit, list, watch, cancel, download];
+export const EXPERIMENT_COMMANDS = [submit, list, watch, cancel, hold, release, download];
+
+async function change(
+  args: CommandArgs,
+  host: CliHost,
+  verb: string,
+  body?: Record<string, unknown>,
+): Promise<number> {
+  const id = encodeURIComponent(args.positionals[0]!);
+  const path = `/experiments/${id}/${verb}`;
+  const experiment = await ApiClient.of(args, host).json<Experiment>("POST", path, body);
+  host.err(`Experiment ${experiment.number} is ${experiment.state}`);
+  return EXIT.ok;
+}
 
 function scriptText(file: string): string {
   try {

@@ -121,6 +121,7 @@ const ANSWERS = {
   "device-unknown": [404, "device_unknown"],
   "operation-unknown": [500, "operation_unknown"],
   "held": [409, "device_held"],
+  "holding": [409, "experiment_holding"],
   "not-held": [409, "device_held"],
   "stale-fence": [409, "stale_fence"],
   "stopped": [409, "instrument_stopped"],

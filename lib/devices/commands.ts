@@ -10,11 +10,14 @@ import { CommandAnswer, DeviceOutcome } from "./wire.ts";
 
 /** Who may drive what, from memory: `lib/locks` satisfies it. */
 export interface CommandGate {
-  /** The fence to send along, or who holds the device. */
+  /** The fence to send along, or who holds the device, or that the actor is a run that is held. */
   check(
     deviceId: string,
     actor: string,
-  ): Result<number, { kind: "held"; deviceId: string; holder: Holder }>;
+  ): Result<
+    number,
+    { kind: "held"; deviceId: string; holder: Holder } | { kind: "holding"; deviceId: string }
+  >;
   holder(deviceId: string): Holder | null;
   /** Highest fence of every device that was ever held. */
   fences(): Record<string, number>;

@@ -127,6 +127,8 @@ export type CommandRefusal =
   | { kind: "operation-unknown"; deviceId: string; op: string; known: string[] }
   | { kind: "invalid-args"; deviceId: string; errors: { path: string; message: string }[] }
   | { kind: "held"; deviceId: string; holder: Holder }
+  /** Whoever asks is a run that is held: it drives nothing until it is released. */
+  | { kind: "holding"; deviceId: string }
   /** The token of a running script drives only what its experiment holds. */
   | { kind: "not-held"; deviceId: string; actor: string }
   | { kind: "stale-fence"; deviceId: string; given: number; latest: number }

@@ -6,6 +6,7 @@ const KINDS: Readonly<Record<CommandRefusal["kind"], ProblemKind>> = {
   "operation-unknown": "invalid-request",
   "invalid-args": "invalid-request",
   "held": "device-held",
+  "holding": "experiment-holding",
   "not-held": "forbidden",
   "stale-fence": "stale-fence",
   "stopped": "instrument-stopped",
@@ -80,6 +81,8 @@ export function describeRefusal(refusal: CommandRefusal): string {
     }
     case "held":
       return `"${refusal.deviceId}" is held by ${refusal.holder.label}`;
+    case "holding":
+      return `"${refusal.deviceId}" stands in its hold state: the experiment is held`;
     case "not-held":
       return `This experiment does not hold "${refusal.deviceId}"`;
     case "stale-fence":

@@ -140,6 +140,7 @@ export const commandRoute = createRoute({
       "invalid-request",
       "malformed-body",
       "device-held",
+      "experiment-holding",
       "forbidden",
       "stale-fence",
       "instrument-stopped",

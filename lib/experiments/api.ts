@@ -8,6 +8,7 @@ import { ownerLabel, ownerOf } from "./owner.ts";
 import { changeProblem, submitProblem } from "./problems.ts";
 import {
   cancelRoute,
+  holdRoute,
   listRoute,
   moveRoute,
   noteRoute,
@@ -16,6 +17,7 @@ import {
   phaseRoute,
   queueRoute,
   ReasonBody,
+  releaseRoute,
   removeRoute,
   resumeRoute,
   runNowRoute,
@@ -88,7 +90,13 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
     }, 200);
   });
 
-  api.openapi(oneRoute, async (c) => c.json(reply(await one(c.req.valid("param").id)), 200));
+  api.openapi(oneRoute, async (c) => {
+    const found = await one(c.req.valid("param").id);
+    const who = c.get("principal");
+    // How a script learns that it is held; that it knows is worth recording.
+    const isItself = who.kind === "experiment" && who.experimentId === found.id;
+    return c.json(reply(isItself ? await experiments.scriptAsked(found) : found), 200);
+  });
 
   // No validator stands before this one: a cancellation needs no body, whatever its type.
   api.openAPIRegistry.registerPath(cancelRoute);
@@ -111,6 +119,22 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
     const resumed = await experiments.resume(id, actor(c));
     if (!resumed.ok) throw changeProblem(resumed.refusal);
     return c.json(reply(resumed.value), 202);
+  });
+
+  // As above: the reason may be missing.
+  api.openAPIRegistry.registerPath(holdRoute);
+  api.post("/experiments/:id/hold", async (c) => {
+    const { id } = await oneOfTheirs(c, c.req.param("id"));
+    const held = await experiments.hold(id, actor(c), await reasonOf(c));
+    if (!held.ok) throw changeProblem(held.refusal);
+    return c.json(reply(held.value), 202);
+  });
+
+  api.openapi(releaseRoute, async (c) => {
+    const { id } = await oneOfTheirs(c, c.req.valid("param").id);
+    const released = await experiments.release(id, actor(c));
+    if (!released.ok) throw changeProblem(released.refusal);
+    return c.json(reply(released.value), 202);
   });
 
   api.openapi(moveRoute, async (c) => {

@@ -44,6 +44,10 @@ const change: fc.Arbitrary<Change> = fc.constantFrom<Change>(
   { kind: "give-up", text: "held" },
   { kind: "pause" },
   { kind: "resume" },
+  { kind: "hold", text: "a sample is taken" },
+  { kind: "hold", text: "again" },
+  { kind: "acknowledge" },
+  { kind: "release" },
   { kind: "cancel", text: "enough" },
   { kind: "stop", text: "STOP was pressed" },
   { kind: "fail", text: "no interpreter" },
@@ -80,20 +84,37 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const) }) },
 );
 
+const ALLOWED: Partial<Record<Change["kind"], readonly string[]>> = {
+  pause: ["queued"],
+  resume: ["paused"],
+  hold: ["running"],
+  acknowledge: ["holding"],
+  release: ["holding"],
+  cancel: ["queued", "paused", "starting", "running", "holding"],
+};
+
 const ACTIVE_LIMIT = 3;
 
 class Model {
   waiting: string[] = [];
   running: string | null = null;
   ended = new Map<string, string>();
+  states = new Map<string, string>();
   owners = new Map<string, string>();
 
   active(owner: string): number {
     return [...this.owners].filter(([id, one]) => one === owner && !this.ended.has(id)).length;
   }
+  /** People's words are taken exactly where they make sense, whatever else is going on. */
+  changed(id: string, before: string, change: Change, taken: boolean): void {
+    const from = ALLOWED[change.kind];
+    if (from !== undefined) assert.equal(taken, from.includes(before), `${change.kind} of ${id}`);
+  }
   /** The new state as the store says it; where it must stand follows. */
   moved(after: Experiment): void {
     const { id, state } = after;
+    this.states.set(id, state);
+    assert.equal(after.heldAtMs !== null, state === "holding", "held exactly while it holds");
     assert.equal(this.ended.has(id), false, "an ended experiment changed");
     const waited = this.waiting.includes(id);
     if (isWaiting(state) && !waited) this.waiting.unshift(id);
@@ -140,11 +161,14 @@ async function play(acts: readonly Act[]): Promise<void> {
           ids.push(added.value.experiment.id);
           model.owners.set(added.value.experiment.id, owner);
           model.waiting.push(added.value.experiment.id);
+          model.states.set(added.value.experiment.id, "queued");
           break;
         }
         case "change": {
           if (id === undefined) break;
+          const before = model.states.get(id);
           const changed = await store.change(id, one.change, "system");
+          model.changed(id, before!, one.change, changed.ok);
           if (changed.ok) model.moved(changed.value);
           else if (one.change.kind === "start" && model.running === null) {
             assert.notEqual(changed.refusal.kind, "run-held");

@@ -1,5 +1,6 @@
 export * from "./model.ts";
 export { ownerLabel, ownerOf } from "./owner.ts";
+export { holdGate } from "./hold_gate.ts";
 export { runActor, type RunDevices, type RunLocks, type RunTokens } from "./run_deps.ts";
 export { Experiments, type ExperimentsOptions, type Submitted } from "./service.ts";
 export type { ChangeRefusal, MoveRefusal, Page, Query } from "./store.ts";

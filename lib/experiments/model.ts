@@ -68,6 +68,16 @@ export type OnInterrupt = z.infer<typeof OnInterrupt>;
 export const EndState = z.record(z.string(), z.record(z.string(), z.unknown()));
 export type EndState = z.infer<typeof EndState>;
 
+/** Where devices stand while a run is held: setpoints, `safe`, or `keep` for as the script left it. */
+export const HoldState = z.record(
+  z.string(),
+  z.union([z.enum(["safe", "keep"]), z.record(z.string(), z.unknown())]),
+);
+export type HoldState = z.infer<typeof HoldState>;
+
+/** Components that go on as they were set while a run is held, unless it declares otherwise. */
+export const KEPT_ON_HOLD: readonly string[] = ["stirrer", "ring_light"];
+
 /** Why an experiment ended other than completed. */
 export const END_CODES = [
   "script",
@@ -101,6 +111,11 @@ export const Experiment = z.object({
   limits: Limits,
   /** Setpoints at the end by device; a device not named goes to its safe state. */
   endState: EndState,
+  /**
+   * Where devices stand while it is held; of those not named, the ones in `KEPT_ON_HOLD` go on as they
+   * were set and every other goes to its safe state.
+   */
+  holdState: HoldState.default({}),
   onInterrupt: OnInterrupt,
   state: ExperimentState,
   /** 0 before the first run; counts up with each. */
@@ -115,6 +130,9 @@ export const Experiment = z.object({
   process: z.object({ pid: z.number().int(), startTicks: z.number().int() }).nullable(),
   /** What the script says it is doing. */
   phase: z.string().nullable(),
+  /** Since when it is held, and when its script first asked and so knows; null: not held, not asked yet. */
+  heldAtMs: z.number().int().nullable().default(null),
+  holdAcknowledgedAtMs: z.number().int().nullable().default(null),
   /** Where it stands in the queue: decimal digits after an implied point, ordered as text; null: not waiting. */
   rank: z.string().nullable().default(null),
   /** How it will end, once that is decided; a later exit cannot change it. */
@@ -129,8 +147,9 @@ export const Experiment = z.object({
 });
 export type Experiment = z.infer<typeof Experiment>;
 
-/** Longest `endState`, as JSON: it is stored with every experiment. */
-const END_STATE_CHARS_MAX = 16_384;
+/** Longest `endState` or `holdState`, as JSON: they are stored with every experiment. */
+const STATES_CHARS_MAX = 16_384;
+const isShort = (states: unknown) => JSON.stringify(states).length <= STATES_CHARS_MAX;
 
 /** What a user submits. */
 export const ExperimentAsk = z.strictObject({
@@ -141,10 +160,8 @@ export const ExperimentAsk = z.strictObject({
   /** Devices it will hold; empty: every actuator. */
   devices: z.array(z.string().min(1).max(100)).max(100).default([]),
   limits: Limits.partial().default({}),
-  endState: EndState.refine(
-    (states) => JSON.stringify(states).length <= END_STATE_CHARS_MAX,
-    "must be smaller than 16 KiB",
-  ).default({}),
+  endState: EndState.refine(isShort, "must be smaller than 16 KiB").default({}),
+  holdState: HoldState.refine(isShort, "must be smaller than 16 KiB").default({}),
   onInterrupt: OnInterrupt.default("fail"),
 });
 export type ExperimentAsk = z.infer<typeof ExperimentAsk>;

@@ -63,7 +63,9 @@ export function changeProblem(refusal: ChangeRefusal | MoveRefusal): Problem {
       const asked = DONE[refusal.asked] ?? "changed so";
       return new Problem("wrong-state", `It is ${words(state)}, so it cannot be ${asked}`, {
         current: state,
-        allowed: allowed.filter((one) => ["pause", "resume", "cancel"].includes(one)),
+        allowed: allowed.filter((one) =>
+          ["pause", "resume", "hold", "release", "cancel"].includes(one)
+        ),
       });
     }
     case "run-held":
@@ -95,6 +97,8 @@ export function changeProblem(refusal: ChangeRefusal | MoveRefusal): Problem {
 const DONE: Record<string, string> = {
   pause: "paused",
   resume: "resumed",
+  hold: "held",
+  release: "released",
   cancel: "cancelled",
   ended: "removed",
   start: "annotated",

@@ -4,7 +4,7 @@ import type { Holder } from "../devices/model.ts";
 import type { Experiment, RunExit } from "./model.ts";
 import { Persistence } from "./persistence.ts";
 import { devicesOf, type QueueOptions, runActor, SYSTEM } from "./run_deps.ts";
-import { giveBack } from "./run_end.ts";
+import { bringToHold, giveBack } from "./run_end.ts";
 import { adoptRun, type RunHandle, sweepRun } from "./run_handle.ts";
 import { startExperiment } from "./run_start.ts";
 import type { Change } from "./transitions.ts";
@@ -25,6 +25,7 @@ export class Queue {
   #persistence: Persistence;
   #courses = new Set<Promise<void>>();
   #cancelAgain: (() => void) | null = null;
+  #held: Promise<void> = Promise.resolve();
   #unsubscribe: () => void;
 
   constructor(private readonly o: QueueOptions) {
@@ -62,6 +63,7 @@ export class Queue {
         text: "goes on after a restart of the runtime; its devices had gone to their safe state",
       });
       if (state === "stopping") handle.stop(this.o.graceMs);
+      if (state === "holding") this.holdRun(id);
     }
     this.#follow(this.#toEnd(running, handle?.exited ?? Promise.resolve(exit)));
   }
@@ -88,6 +90,19 @@ export class Queue {
   /** Ends the run of this experiment; its `stopping` is recorded already. */
   stopRun(id: string): void {
     if (this.#current?.id === id) this.#current.handle?.stop(this.o.graceMs);
+  }
+
+  /** Brings the devices of a run that is recorded as held to their hold state. */
+  holdRun(id: string): void {
+    this.#held = this.#toHold(id).catch((error) => {
+      if (!this.#persistence.closed) this.o.log.error("a run could not be held", { error });
+    });
+    this.#follow(this.#held);
+  }
+
+  /** Resolves when no device is on its way to a hold state. */
+  whenHeld(): Promise<void> {
+    return this.#held;
   }
 
   /** Why the first in the queue is not started, or `null`. */
@@ -193,6 +208,15 @@ export class Queue {
     await Deno.remove(join(this.o.folders.runFolder(id), "cache"), { recursive: true })
       .catch(() => {});
     this.#free(id);
+  }
+
+  async #toHold(id: string): Promise<void> {
+    // After a restart the agents may still be starting, and would refuse.
+    await this.#persistence.orClosed(this.o.devices.ready());
+    const experiment = this.o.store.live.running();
+    // It may have been released or have ended meanwhile; then others say where its devices stand.
+    if (experiment?.id !== id || experiment.state !== "holding") return;
+    await bringToHold(this.o, experiment);
   }
 
   #heldByOthers(experiment: Experiment): { deviceId: string; holder: Holder } | null {

@@ -2,8 +2,9 @@ import { openRig } from "./test_rig.ts";
 
 /**
  * A runtime in a process of its own, for tests that kill it. `deno run restart_host.ts '<json>'` with
- * `{ dir, kvPath, script?, killAt, onInterrupt? }`: kills itself with SIGKILL before the `killAt`-th thing
- * that happens (an event committed, something asked of locks, devices or tokens), counted from its start.
+ * `{ dir, kvPath, script?, killAt, onInterrupt?, hold? }`: kills itself with SIGKILL before the `killAt`-th
+ * thing that happens (an event committed, something asked of locks, devices or tokens), counted from its
+ * start.
  * Says `steps <n>` when all is over without that.
  */
 const ask = JSON.parse(Deno.args[0]!) as {
@@ -13,11 +14,14 @@ const ask = JSON.parse(Deno.args[0]!) as {
   kind?: "python" | "typescript";
   killAt: number;
   onInterrupt?: "fail" | "requeue" | "resume";
+  /** Holds the run and releases it; steps count from there. */
+  hold?: boolean;
 };
 
 let steps = 0;
+let counting = ask.hold !== true;
 const step = () => {
-  if (++steps === ask.killAt) Deno.kill(Deno.pid, "SIGKILL");
+  if (counting && ++steps === ask.killAt) Deno.kill(Deno.pid, "SIGKILL");
 };
 const rig = await openRig({
   dir: ask.dir,
@@ -34,6 +38,13 @@ if (ask.script !== undefined) {
     onInterrupt: ask.onInterrupt ?? "fail",
   });
   console.log(`id ${id}`);
+  if (ask.hold) {
+    await rig.reach(id, "running");
+    await rig.says(id, "up");
+    counting = true;
+    await rig.experiments.hold(id, "user:anna", "");
+    await rig.experiments.release(id, "user:anna");
+  }
 }
 const open = rig.experiments.running() ?? (await rig.experiments.queue())[0];
 if (open !== undefined) await rig.ended(open.id);

@@ -15,6 +15,7 @@ const EXAMPLE: z.input<typeof Experiment> = {
   devices: [],
   limits: { wallMs: null, memoryMb: 512, outputMb: 2048, logMb: 50, processes: 64 },
   endState: { stirrer: { duty: 20 } },
+  holdState: { "pump-inflow": "safe" },
   onInterrupt: "resume",
   state: "running",
   attempt: 1,
@@ -25,6 +26,8 @@ const EXAMPLE: z.input<typeof Experiment> = {
   error: null,
   process: { pid: 4711, startTicks: 189_234 },
   phase: "lag phase",
+  heldAtMs: null,
+  holdAcknowledgedAtMs: null,
   rank: null,
   ending: null,
   idempotencyKey: null,
@@ -75,6 +78,7 @@ export const submitRoute = createRoute({
       title: "One temperature",
       limits: { wallMs: 60_000 },
       endState: {},
+      holdState: { stirrer: "keep" },
       onInterrupt: "fail",
     }),
   },
@@ -190,7 +194,7 @@ export const pauseRoute = createRoute({
   path: "/experiments/{id}/pause",
   tags,
   summary: "Pause a waiting experiment",
-  description: "It keeps its place and is passed over.",
+  description: "It keeps its place and is passed over. One that runs is held instead.",
   request: { params },
   responses: changed,
 });
@@ -200,6 +204,38 @@ export const resumeRoute = createRoute({
   path: "/experiments/{id}/resume",
   tags,
   summary: "Resume a paused experiment",
+  description: "One that is held is released instead.",
+  request: { params },
+  responses: changed,
+});
+
+export const holdRoute = createRoute({
+  method: "post",
+  path: "/experiments/{id}/hold",
+  tags,
+  summary: "Hold a running experiment",
+  description:
+    "Its devices go to their hold state (`holdState`; by default stirrer and ring light go " +
+    "on as they were set and every other actuator goes to its safe state) and its script's commands are " +
+    "refused with `experiment-holding`. The script itself goes on: it is told when it asks, which " +
+    "`holdAcknowledgedAtMs` shows. The body may be empty.",
+  request: {
+    params,
+    body: {
+      content: {
+        "application/json": { schema: ReasonBody, example: { reason: "a sample is taken" } },
+      },
+    },
+  },
+  responses: { ...changed, ...problems("invalid-request", "malformed-body", "wrong-state") },
+});
+
+export const releaseRoute = createRoute({
+  method: "post",
+  path: "/experiments/{id}/release",
+  tags,
+  summary: "Release a held experiment",
+  description: "Its script may drive again. Devices stand where the hold put them until it does.",
   request: { params },
   responses: changed,
 });

@@ -41,6 +41,9 @@ export interface RunTokens {
   revokeExperimentToken(id: string): Promise<void>;
 }
 
+/** A run's devices could not be brought to their end or hold state: somebody must look. */
+export type OnTrouble = (experiment: Experiment, text: string, during: "end" | "hold") => void;
+
 /** What the queue and its runs are made of. */
 export interface QueueOptions {
   readonly kv: Kv;
@@ -64,8 +67,7 @@ export interface QueueOptions {
   readonly diskFloorMb: number;
   /** How often a run's limits are looked at. */
   readonly watchMs: number;
-  /** A run's devices could not be brought to their end state: somebody must look. */
-  readonly onTrouble: (experiment: Experiment, text: string) => void;
+  readonly onTrouble: OnTrouble;
 }
 
 /** Who a run is, as the holder of leases and the actor of its commands. */

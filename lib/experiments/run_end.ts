@@ -1,4 +1,4 @@
-import type { Experiment } from "./model.ts";
+import { type Experiment, KEPT_ON_HOLD } from "./model.ts";
 import type { Persistence } from "./persistence.ts";
 import { devicesOf, type QueueOptions, runActor } from "./run_deps.ts";
 
@@ -27,19 +27,46 @@ export async function giveBack(
 }
 
 async function bringToEnd(o: QueueOptions, experiment: Experiment): Promise<void> {
-  const { id, number, endState } = experiment;
-  const states: Record<string, Record<string, unknown> | "safe"> = {};
+  const { number, endState } = experiment;
+  const states: States = {};
   for (const deviceId of devicesOf(experiment, o.devices)) {
     states[deviceId] = endState[deviceId] ?? "safe";
   }
+  await bring(o, experiment, states, "end", `experiment ${number} ended`);
+}
+
+/** Brings a held run's devices to their hold state; those it keeps are not touched. */
+export async function bringToHold(o: QueueOptions, experiment: Experiment): Promise<void> {
+  const { number, holdState } = experiment;
+  const kept = new Set(
+    o.devices.list().filter(({ capability }) => KEPT_ON_HOLD.includes(capability.component))
+      .map(({ capability }) => capability.deviceId),
+  );
+  const states: States = {};
+  for (const deviceId of devicesOf(experiment, o.devices)) {
+    const state = holdState[deviceId] ?? (kept.has(deviceId) ? "keep" : "safe");
+    if (state !== "keep") states[deviceId] = state;
+  }
+  await bring(o, experiment, states, "hold", `experiment ${number} is held`);
+}
+
+type States = Record<string, Record<string, unknown> | "safe">;
+
+async function bring(
+  o: QueueOptions,
+  experiment: Experiment,
+  states: States,
+  to: "end" | "hold",
+  reason: string,
+): Promise<void> {
+  const { id } = experiment;
   try {
-    const report = await o.devices.bring(states, runActor(id), `experiment ${number} ended`);
-    const failed = failedOf(report);
+    const failed = failedOf(await o.devices.bring(states, runActor(id), reason));
     if (failed.length === 0) return;
-    o.onTrouble(experiment, `did not reach their end state: ${failed.join(", ")}`);
+    o.onTrouble(experiment, `did not reach their ${to} state: ${failed.join(", ")}`, to);
   } catch (error) {
-    o.log.error("devices did not reach their end state", { experiment: id, error });
-    o.onTrouble(experiment, "its devices may not have reached their end state");
+    o.log.error(`devices did not reach their ${to} state`, { experiment: id, error });
+    o.onTrouble(experiment, `its devices may not have reached their ${to} state`, to);
   }
 }
 

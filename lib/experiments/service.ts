@@ -19,7 +19,13 @@ import { archiveOf } from "./archive.ts";
 import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
 import { Queue } from "./queue.ts";
-import type { RunDevices, RunLocks, RunTokens } from "./run_deps.ts";
+import {
+  type OnTrouble,
+  runActor,
+  type RunDevices,
+  type RunLocks,
+  type RunTokens,
+} from "./run_deps.ts";
 import {
   followLog,
   type LogPiece,
@@ -64,8 +70,7 @@ export interface ExperimentsOptions {
   readonly place?: Pick<RunnerOptions, "execPath" | "standalone">;
   /** How often a run's limits are looked at; default 1000. */
   readonly watchMs?: number;
-  /** A run's devices could not be brought to their end state: somebody must look. */
-  readonly onTrouble?: (experiment: Experiment, text: string) => void;
+  readonly onTrouble?: OnTrouble;
 }
 
 export interface Submitted {
@@ -214,12 +219,51 @@ export class Experiments {
     if (changed.ok) this.waiting.stopRun(id);
     return changed;
   }
-  /** It keeps its place and is passed over. */
+  /** A waiting one keeps its place and is passed over; one that runs is held. */
   pause(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
-    return this.#change(id, { kind: "pause" }, actor);
+    return this.store.live.running()?.id === id
+      ? this.hold(id, actor, "")
+      : this.#change(id, { kind: "pause" }, actor);
   }
+  /** The opposite of `pause`: one that is held is released. */
   resume(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
-    return this.#change(id, { kind: "resume" }, actor);
+    return this.store.live.running()?.id === id
+      ? this.release(id, actor)
+      : this.#change(id, { kind: "resume" }, actor);
+  }
+  /**
+   * Brings a running one's devices to their hold state and refuses its script's commands from now on; the
+   * script goes on, and is told when it asks.
+   */
+  async hold(
+    id: string,
+    actor: string,
+    reason: string,
+  ): Promise<Result<Experiment, ChangeRefusal>> {
+    const change = { kind: "hold", text: reason.trim().slice(0, 500) } as const;
+    const held = await this.#change(id, change, actor);
+    if (held.ok) this.waiting.holdRun(id);
+    return held;
+  }
+  /** A held one may drive its devices again. They stand where the hold put them until its script sets them. */
+  async release(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
+    // Its first command must not be overtaken by the hold's last one.
+    await this.waiting.whenHeld();
+    return await this.#change(id, { kind: "release" }, actor);
+  }
+  /** Its script has asked how it stands; one that is held knows it now. */
+  async scriptAsked(experiment: Experiment): Promise<Experiment> {
+    if (experiment.state !== "holding" || experiment.holdAcknowledgedAtMs !== null) {
+      return experiment;
+    }
+    const { id } = experiment;
+    const known = await this.#change(id, { kind: "acknowledge" }, runActor(id));
+    return known.ok ? known.value : await this.store.get(id) ?? experiment;
+  }
+  /** Whether this actor is a run that is held, so that its commands are refused. */
+  isHeld(actor: string): boolean {
+    const running = this.store.live.running();
+    return running?.state === "holding" && runActor(running.id) === actor;
   }
   /** To `position` (from 1, clamped) of those that wait; with `version`, only in the queue the caller saw. */
   async move(

@@ -33,7 +33,8 @@ export type Draft =
     Experiment,
     "id" | "title" | "owner" | "kind" | "scriptSha256" | "devices" | "limits" | "endState"
   >
-  & Pick<Experiment, "onInterrupt" | "idempotencyKey">;
+  & Pick<Experiment, "onInterrupt" | "idempotencyKey">
+  & Partial<Pick<Experiment, "holdState">>;
 
 export type AddRefusal =
   | { kind: "active-limit"; active: number; limit: number }

@@ -41,7 +41,7 @@ export async function prepareSubmission(
   const { config } = deps;
   const ask = ExperimentAsk.parse(given);
   // Right after the start not every device has been heard of.
-  if (ask.devices.length > 0 || Object.keys(ask.endState).length > 0) await deps.devices.ready();
+  if (ask.devices.length > 0 || namedIn(ask).length > 0) await deps.devices.ready();
   const fits = checkAsk(ask, deps);
   if (!fits.ok) return fits;
   const { active } = deps;
@@ -62,6 +62,7 @@ export async function prepareSubmission(
     devices: ask.devices,
     limits: Limits.parse({ ...config.limits, ...ask.limits }),
     endState: ask.endState,
+    holdState: ask.holdState,
     onInterrupt: ask.onInterrupt,
     idempotencyKey: by.idempotencyKey ?? null,
   });
@@ -80,13 +81,18 @@ function checkAsk(
     return refuse({ kind: "script-rejected", errors: [{ line: null, column: null, message }] });
   }
   const known = new Set(devices.list().map((one) => one.capability.deviceId));
-  for (const deviceId of [...ask.devices, ...Object.keys(ask.endState)]) {
+  for (const deviceId of [...ask.devices, ...namedIn(ask)]) {
     if (!known.has(deviceId)) return refuse({ kind: "device-unknown", deviceId });
   }
   const { bavail, bsize } = statfsSync(dir);
   const freeMb = Math.round(bavail * bsize / 1_048_576);
   if (freeMb < diskFloorMb) return refuse({ kind: "disk-full", freeMb, floorMb: diskFloorMb });
   return accept(undefined);
+}
+
+/** Devices that the end or the hold state speaks of. */
+function namedIn(ask: ExperimentAsk): string[] {
+  return [...Object.keys(ask.endState), ...Object.keys(ask.holdState)];
 }
 
 /** What people see in lists of an experiment nobody named: its first comment or docstring line. */

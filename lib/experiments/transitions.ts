@@ -19,6 +19,12 @@ export type Change =
   | { readonly kind: "give-up"; readonly text: string }
   | { readonly kind: "pause" }
   | { readonly kind: "resume" }
+  /** A person wants it to hold: its outputs to their hold state, its script told when it asks. */
+  | { readonly kind: "hold"; readonly text: string }
+  /** Its script has asked and knows that it is held. */
+  | { readonly kind: "acknowledge" }
+  /** It may go on. */
+  | { readonly kind: "release" }
   /** A person wants it ended. */
   | { readonly kind: "cancel"; readonly text: string }
   /** STOP was pressed. */
@@ -58,9 +64,12 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "starting", on: "cancel", to: "stopping" },
   { from: "starting", on: "stop", to: "stopping" },
   { from: "starting", on: "fail", to: "stopping" },
+  { from: "running", on: "hold", to: "holding" },
   { from: "running", on: "cancel", to: "stopping" },
   { from: "running", on: "stop", to: "stopping" },
   { from: "running", on: "exited", to: "stopping" },
+  { from: "holding", on: "acknowledge", to: "holding" },
+  { from: "holding", on: "release", to: "running" },
   { from: "holding", on: "cancel", to: "stopping" },
   { from: "holding", on: "stop", to: "stopping" },
   { from: "holding", on: "exited", to: "stopping" },
@@ -91,7 +100,9 @@ export function step(
       allowed: [...new Set(arrows.map((t) => t.on))],
     });
   }
-  return accept(apply(experiment, change, atMs));
+  const after = apply(experiment, change, atMs);
+  if (after.state === "holding") return accept(after);
+  return accept({ ...after, heldAtMs: null, holdAcknowledgedAtMs: null });
 }
 
 function apply(experiment: Experiment, change: Change, atMs: number): Experiment {
@@ -115,6 +126,13 @@ function apply(experiment: Experiment, change: Change, atMs: number): Experiment
       return { ...experiment, state: "paused" };
     case "resume":
       return { ...experiment, state: "queued" };
+    case "hold":
+      return { ...experiment, state: "holding", heldAtMs: atMs, holdAcknowledgedAtMs: null };
+    case "acknowledge":
+      // The first time counts: until then it may have driven on in ignorance.
+      return { ...experiment, holdAcknowledgedAtMs: experiment.holdAcknowledgedAtMs ?? atMs };
+    case "release":
+      return { ...experiment, state: "running" };
     case "cancel":
       return end(experiment, { state: "cancelled", code: "cancel", text: change.text, atMs });
     case "stop":
@@ -204,6 +222,12 @@ export function describe(before: Experiment, after: Experiment, change: Change):
     case "fail":
     case "give-up":
       return `${words}: ${change.text}`;
+    case "hold":
+      return change.text === "" ? words : `${words}: ${change.text}`;
+    case "acknowledge":
+      return "its script knows that it is held";
+    case "release":
+      return "released: goes on";
     case "exited":
       // In `stopping` the cause has been told; what is new is that nothing of the run lives any more.
       return before.state === "stopping"

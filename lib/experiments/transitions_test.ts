@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Experiment, isTerminal, type RunExit, STATES, TERMINAL } from "./model.ts";
+import { statesPage } from "./states_page.ts";
 import {
   ATTEMPTS_MAX,
   type Change,
@@ -31,6 +32,9 @@ function experiment(fields: Partial<Experiment> = {}): Experiment {
     error: null,
     process: null,
     phase: null,
+    holdState: {},
+    heldAtMs: null,
+    holdAcknowledgedAtMs: null,
     rank: null,
     ending: null,
     idempotencyKey: null,
@@ -58,6 +62,9 @@ const CHANGES: Record<ChangeKind, Change> = {
   "give-up": { kind: "give-up", text: "held" },
   pause: { kind: "pause" },
   resume: { kind: "resume" },
+  hold: { kind: "hold", text: "a sample is taken" },
+  acknowledge: { kind: "acknowledge" },
+  release: { kind: "release" },
   cancel: { kind: "cancel", text: "enough" },
   stop: { kind: "stop", text: "STOP was pressed" },
   fail: { kind: "fail", text: "no interpreter" },
@@ -99,11 +106,31 @@ Deno.test("every change of every state goes where the table says or is refused w
   }
 });
 
+Deno.test("the page of states says what the table says", async () => {
+  const page = await Deno.readTextFile(
+    new URL("../../docs/experiment-states.md", import.meta.url),
+  );
+  assert.equal(page, statesPage(), "deno run lib/experiments/states_page.ts prints it");
+});
+
 Deno.test("terminal states are final and every state can be reached", () => {
   for (const state of TERMINAL) assert.equal(TRANSITIONS.some((t) => t.from === state), false);
   const reached = new Set<string>(["queued", ...TRANSITIONS.map((t) => t.to)]);
-  // Holding belongs to the state diagram; nothing leads there before scripts can be told to hold.
-  assert.deepEqual(STATES.filter((state) => !reached.has(state)), ["holding"]);
+  assert.deepEqual(STATES.filter((state) => !reached.has(state)), []);
+});
+
+Deno.test("a hold is known to the script from its first asking, and over when it is released or ends", () => {
+  const held = after(running(), CHANGES.hold);
+  assert.deepEqual([held.state, held.heldAtMs, held.holdAcknowledgedAtMs], ["holding", 5000, null]);
+  const known = step(held, CHANGES.acknowledge, 6000);
+  assert.ok(known.ok);
+  const again = step(known.value, CHANGES.acknowledge, 7000);
+  assert.ok(again.ok);
+  assert.equal(again.value.holdAcknowledgedAtMs, 6000);
+  for (const over of ["release", "cancel", "stop", "exited"] as const) {
+    const ended = after(again.value, CHANGES[over]);
+    assert.deepEqual([ended.heldAtMs, ended.holdAcknowledgedAtMs], [null, null], over);
+  }
 });
 
 Deno.test("a late exit never overwrites a cancellation", () => {

@@ -5,7 +5,7 @@ import type { Config } from "../config.ts";
 import type { DataFolder } from "../data_folder.ts";
 import { type AgentSpec, Devices } from "../devices/mod.ts";
 import { EventLog } from "../events.ts";
-import { Experiments, type ExperimentsOptions, publicView } from "../experiments/mod.ts";
+import { Experiments, type ExperimentsOptions, holdGate, publicView } from "../experiments/mod.ts";
 import { Kv } from "../kv.ts";
 import { Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
@@ -60,12 +60,14 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     },
   });
   const locks = await Locks.open(kv, clock);
+  // No run is held before the experiments are read, and none can command before the API listens.
+  let isHeld = (_actor: string) => false;
   const devices = await Devices.open({
     agents: options.agents,
     kv,
     clock,
     log,
-    gate: locks,
+    gate: holdGate(locks, (actor) => isHeld(actor)),
     alarms,
   });
   devices.onReadings((readings) => telemetry.record(readings));
@@ -86,17 +88,20 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     config: config.experiments,
     diskFloorMb: config.data.diskFloorMb,
     timeScale: () => config.simulation.enabled ? config.simulation.timeScale : 1,
-    onTrouble: (experiment, text) => {
+    onTrouble: (experiment, text, during) => {
       alarms.raise({
         id: `run:${experiment.id}`,
         severity: "critical",
         subject: experiment.id,
-        title: `Experiment ${experiment.number} ended without a safe end state`,
+        title: during === "hold"
+          ? `Experiment ${experiment.number} is held, and not every device stands still`
+          : `Experiment ${experiment.number} ended without a safe end state`,
         text,
       }).catch((error) => log.error("cannot record an alarm", { error }));
     },
     ...options.runs,
   });
+  isHeld = (actor) => experiments.isHeld(actor);
   const stream = new LiveStream(
     {
       events,
