@@ -127,6 +127,10 @@ export const ConfigFile = z.strictObject({
     killGraceMs: z.number().int().min(100).default(30_000),
     /** Files of ended runs are removed after this many days; 0 keeps them. */
     retentionDays: z.number().int().nonnegative().default(0),
+    /** Files of all ended runs together, MiB: the oldest are removed beyond it; 0 sets no limit. */
+    retentionMb: z.number().int().nonnegative().default(0),
+    /** Records of ended experiments without files are removed after this many days; 0 keeps them. */
+    recordDays: z.number().int().nonnegative().default(0),
   }).prefault({}),
   telemetry: z.strictObject({
     /** How long every sample is kept. */

@@ -69,6 +69,10 @@ name = "Vessel A"
 # kill_grace_ms = 30000
 # Files of ended runs are removed after so many days; 0 keeps them.
 # retention_days = 0
+# Files of all ended runs together, MiB: the oldest are removed beyond it; 0 sets no limit.
+# retention_mb = 0
+# Records of ended experiments without files are removed after this many days; 0 keeps them.
+# record_days = 0
 
 [experiments.limits]
 # Of a run that names none of its own. Wall clock: none unless set.

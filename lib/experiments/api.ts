@@ -86,6 +86,7 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
       version,
       running: running === null ? null : reply(running),
       waiting: (await experiments.queue()).map(reply),
+      estimates: await experiments.estimates(),
       obstacle: experiments.obstacle(),
     }, 200);
   });
@@ -149,14 +150,17 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
 
   api.openapi(runNowRoute, async (c) => {
     const { id } = await oneOfTheirs(c, c.req.valid("param").id);
+    const who = c.get("principal");
+    const { reason, requeue } = c.req.valid("json");
     const running = experiments.running();
-    if (running !== null && !mayChange(c.get("principal"), running)) {
-      throw new Problem(
-        "forbidden",
-        "Only its owner or an admin can cancel the running experiment",
-      );
+    if (running !== null && reason === "" && running.owner !== ownerOf(who)) {
+      const message = "must say why, for the owner of the experiment that it displaces";
+      if (mayChange(who, running)) throw invalidRequest([{ path: "reason", message, in: "json" }]);
     }
-    const begun = await experiments.runNow(id, actor(c), c.req.valid("json").reason);
+    const begun = await experiments.runNow(id, actor(c), reason, {
+      requeue,
+      mayDisplace: (displaced) => mayChange(who, displaced),
+    });
     if (!begun.ok) throw changeProblem(begun.refusal);
     return c.json(reply(begun.value), 202);
   });

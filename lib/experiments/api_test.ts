@@ -235,12 +235,95 @@ runs(
     const third = await (await post("/experiments", { script: "print('now')" })).json();
     assert.equal((await post("/experiments/3/run-now", {})).status, 403);
     as(admin);
+    assert.equal((await post("/experiments/3/run-now", {})).status, 422, "it must say why");
+    const notices: { subject: string; text: string }[] = [];
+    rig.kv.onEvents((events) =>
+      notices.push(...events.filter(({ type }) => type === "experiment.displaced"))
+    );
     assert.equal((await post("/experiments/3/run-now", { reason: "it dies" })).status, 202);
     const displaced = await rig.ended(first.id);
+    assert.equal(displaced.state, "cancelled");
+    assert.equal(displaced.error!.code, "displaced");
     assert.equal(displaced.error!.text, "experiment 3 was run now: it dies");
+    assert.deepEqual(notices.map(({ subject, text }) => [subject, text]), [[
+      first.id,
+      "experiment 1: experiment 3 was run now: it dies; it is cancelled",
+    ]]);
     const done = await rig.ended(third.id);
     assert.equal(done.state, "completed");
     await rig.ended((await (await get("/experiments/2")).json()).id);
+  },
+);
+
+runs("a displaced run that is to be run again comes right behind what displaced it", async () => {
+  await using rig = await openRig();
+  const { get, post } = face(rig);
+  const script = `
+import os, time
+print("up", os.environ["ATTEMPT"], flush=True)
+open("mark" + os.environ["ATTEMPT"], "w").close()
+time.sleep(300 if os.environ["ATTEMPT"] == "1" else 0)
+`;
+  const first = await (await post("/experiments", { script })).json();
+  await rig.says(first.id, "up");
+  const order: number[] = [];
+  rig.experiments.onChange(({ state, number }) => {
+    if (state === "running") order.push(number);
+  });
+  await post("/experiments", { script: "print('third')" });
+  const now = await (await post("/experiments", { script: "print('now')" })).json();
+  const third = rig.ended((await (await get("/experiments/2")).json()).id);
+  await post(`/experiments/${now.id}/run-now`, { requeue: true });
+  await third;
+  const again = (await rig.experiments.get(first.id))!;
+  assert.deepEqual([again.state, again.attempt, again.error], ["completed", 2, null]);
+  assert.deepEqual(order, [3, 1, 2]);
+  const files = (await rig.experiments.files(first.id)).map(({ path }) => path);
+  assert.deepEqual(files, ["mark2"], "a run that begins anew begins with an empty folder");
+});
+
+runs(
+  "the queue says how long each waits, from declared or measured durations, and null where nobody knows",
+  async () => {
+    await using rig = await openRig();
+    const { get, post } = face(rig);
+    const measured = "import time\ntime.sleep(0.3)";
+    const { id: first } = await (await post("/experiments", { script: measured })).json();
+    await rig.ended(first);
+    const sleep = "import time\nprint('up', flush=True)\ntime.sleep(300)";
+    const ask = async (script: string, wallMs: number | null = null) =>
+      (await (await post("/experiments", { script, limits: { wallMs } })).json()).id as string;
+    const running = await ask(sleep, 400_000);
+    await rig.says(running, "up");
+    const known = await ask(measured);
+    const declared = await ask(sleep, 60_000);
+    const unknown = await ask("print('who knows')");
+    const { estimates } = await (await get("/queue")).json();
+    assert.equal(estimates[running].basis, "declared");
+    const left = estimates[running].waitMs;
+    assert.ok(left > 300_000 && left < 400_000, String(left));
+    assert.equal(estimates[known].basis, "measured");
+    const median = estimates[known].durationMs;
+    assert.ok(median >= 300 && median < 10_000, String(median));
+    assert.equal(estimates[known].waitMs, left);
+    assert.deepEqual(estimates[declared], {
+      durationMs: 60_000,
+      basis: "declared",
+      waitMs: left + median,
+    });
+    assert.deepEqual(estimates[unknown], {
+      durationMs: null,
+      basis: null,
+      waitMs: left + median + 60_000,
+    });
+    await post(`/experiments/${unknown}/move`, { position: 1 });
+    await post(`/experiments/${known}/pause`);
+    const after = (await (await get("/queue")).json()).estimates;
+    assert.equal(after[declared].waitMs, null, "behind one that nobody knows");
+    await rig.experiments.hold(running, "user:anna", "");
+    const held = (await (await get("/queue")).json()).estimates;
+    assert.equal(held[running].waitMs, null);
+    for (const id of [known, declared, unknown]) await post(`/experiments/${id}/cancel`);
   },
 );
 

@@ -77,7 +77,7 @@ export class Folders {
     const folder = this.runFolder(experiment.id);
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     await Deno.remove(join(folder, RUN_FILES.exit)).catch(ignoreMissing);
-    if (experiment.attempt > 1 && experiment.onInterrupt === "requeue") {
+    if (experiment.attempt > 1 && experiment.onInterrupt !== "resume") {
       const aside = join(folder, "attempts", String(experiment.attempt - 1));
       await Deno.mkdir(aside, { recursive: true });
       for (const name of [RUN_FILES.output, RUN_FILES.log, RUN_FILES.logTimes]) {

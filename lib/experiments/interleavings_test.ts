@@ -49,6 +49,8 @@ const change: fc.Arbitrary<Change> = fc.constantFrom<Change>(
   { kind: "acknowledge" },
   { kind: "release" },
   { kind: "cancel", text: "enough" },
+  { kind: "displace", text: "run now", requeue: false },
+  { kind: "displace", text: "run now", requeue: true },
   { kind: "stop", text: "STOP was pressed" },
   { kind: "fail", text: "no interpreter" },
   { kind: "exited", exit: exit("exit", 0) },
@@ -90,6 +92,7 @@ const ALLOWED: Partial<Record<Change["kind"], readonly string[]>> = {
   hold: ["running"],
   acknowledge: ["holding"],
   release: ["holding"],
+  displace: ["starting", "running", "holding"],
   cancel: ["queued", "paused", "starting", "running", "holding"],
 };
 
@@ -99,6 +102,7 @@ class Model {
   waiting: string[] = [];
   running: string | null = null;
   ended = new Map<string, string>();
+  displaced = new Set<string>();
   states = new Map<string, string>();
   owners = new Map<string, string>();
 
@@ -117,7 +121,11 @@ class Model {
     assert.equal(after.heldAtMs !== null, state === "holding", "held exactly while it holds");
     assert.equal(this.ended.has(id), false, "an ended experiment changed");
     const waited = this.waiting.includes(id);
-    if (isWaiting(state) && !waited) this.waiting.unshift(id);
+    if (isWaiting(state) && !waited) {
+      // A displaced one comes back behind what displaced it, any other to the front.
+      const displaced = this.displaced.delete(id);
+      this.waiting.splice(displaced ? 1 : 0, 0, id);
+    }
     if (!isWaiting(state)) this.waiting = this.waiting.filter((one) => one !== id);
     if (holdsRun(state)) {
       assert.ok(this.running === null || this.running === id, "two have the instrument");
@@ -169,6 +177,9 @@ async function play(acts: readonly Act[]): Promise<void> {
           const before = model.states.get(id);
           const changed = await store.change(id, one.change, "system");
           model.changed(id, before!, one.change, changed.ok);
+          if (changed.ok && one.change.kind === "displace" && one.change.requeue) {
+            model.displaced.add(id);
+          }
           if (changed.ok) model.moved(changed.value);
           else if (one.change.kind === "start" && model.running === null) {
             assert.notEqual(changed.refusal.kind, "run-held");

@@ -1,6 +1,7 @@
 export * from "./model.ts";
 export { ownerLabel, ownerOf } from "./owner.ts";
 export { holdGate } from "./hold_gate.ts";
+export type { Estimate } from "./estimates.ts";
 export { runActor, type RunDevices, type RunLocks, type RunTokens } from "./run_deps.ts";
 export { Experiments, type ExperimentsOptions, type Submitted } from "./service.ts";
 export type { ChangeRefusal, MoveRefusal, Page, Query } from "./store.ts";

@@ -91,6 +91,8 @@ export const END_CODES = [
   /** Cut off between its record and its first line: it is run again. */
   "unstarted",
   "cancel",
+  /** Another experiment was run now in its place. */
+  "displaced",
   "stop",
 ] as const;
 export const EndCode = z.enum(END_CODES);

@@ -68,6 +68,11 @@ export function changeProblem(refusal: ChangeRefusal | MoveRefusal): Problem {
         ),
       });
     }
+    case "not-theirs":
+      return new Problem(
+        "forbidden",
+        "Only its owner or an admin can displace the running experiment",
+      );
     case "run-held":
       return new Problem("wrong-state", "Another experiment has the instrument", {
         current: "queued",

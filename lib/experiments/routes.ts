@@ -129,6 +129,18 @@ export const listRoute = createRoute({
   responses: { 200: jsonReply("One page", Page), ...problems("invalid-request") },
 });
 
+const EstimateReply = z.object({
+  durationMs: z.number().nullable().openapi({
+    description: "How long it is expected to run; null: unknown",
+  }),
+  basis: z.enum(["declared", "measured"]).nullable().openapi({
+    description: "Its own limit of wall clock, or the median of completed runs of the same script",
+  }),
+  waitMs: z.number().nullable().openapi({
+    description: "Until it starts, or until the running one ends; null: unknown, or paused",
+  }),
+}).openapi("Estimate");
+
 export const queueRoute = createRoute({
   method: "get",
   path: "/queue",
@@ -142,6 +154,16 @@ export const queueRoute = createRoute({
         version: z.number().int(),
         running: ExperimentReply.nullable(),
         waiting: z.array(ExperimentReply),
+        estimates: z.record(z.string(), EstimateReply).openapi({
+          description: "By id, of what runs and what waits",
+          example: {
+            "01JQZ3T5V8Y2K4M6N8P0R2S4T6": {
+              durationMs: 3_600_000,
+              basis: "declared",
+              waitMs: 1_200_000,
+            },
+          },
+        }),
         obstacle: z.string().nullable().openapi({
           description: "Why the first is not started",
           example: "the instrument is stopped: smoke",
@@ -268,8 +290,17 @@ export const runNowRoute = createRoute({
   path: "/experiments/{id}/run-now",
   tags,
   summary: "Run a waiting experiment now",
-  description: "Cancels the running one, which only its owner or an admin can do.",
-  request: { params, body: jsonBody(ReasonBody, { reason: "the culture will not wait" }) },
+  description:
+    "Ends the running one, which only its owner or an admin can do; for another's run a " +
+    "reason is needed, and its owner finds an event `experiment.displaced`. With `requeue` the " +
+    "displaced one is run again after this one, else it is cancelled.",
+  request: {
+    params,
+    body: jsonBody(
+      ReasonBody.extend({ requeue: z.boolean().default(false) }),
+      { reason: "the culture will not wait", requeue: true },
+    ),
+  },
   responses: { ...changed, ...problems("invalid-request", "malformed-body") },
 });
 

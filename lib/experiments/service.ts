@@ -15,6 +15,7 @@ import {
   type ScriptKind,
   type SubmitRefusal,
 } from "./model.ts";
+import { type Estimate, Estimates } from "./estimates.ts";
 import { archiveOf } from "./archive.ts";
 import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
@@ -88,6 +89,7 @@ const WAITING_MAX = 20_000;
 export class Experiments {
   readonly #data: RunDataReader;
   readonly #retention: Retention;
+  readonly #estimates: Estimates;
 
   private constructor(
     private readonly o: ExperimentsOptions,
@@ -99,7 +101,9 @@ export class Experiments {
   ) {
     this.#data = new RunDataReader(folders);
     const { clock, log, config } = o;
-    this.#retention = new Retention({ clock, log, store, folders, days: config.retentionDays });
+    const { retentionDays: days, retentionMb: filesMb, recordDays } = config;
+    this.#retention = new Retention({ clock, log, store, folders, days, filesMb, recordDays });
+    this.#estimates = new Estimates(store, clock);
   }
 
   /** Reads what is stored and takes up a run that goes on. Starts nothing before `begin`. */
@@ -203,6 +207,10 @@ export class Experiments {
   queueVersion(): number {
     return this.store.live.queueVersion();
   }
+  /** When what waits can be expected to start, by id; see `Estimates`. */
+  estimates(): Promise<Record<string, Estimate>> {
+    return this.#estimates.ofQueue(this.obstacle() !== null);
+  }
   /** Why the first in the queue is not started, or `null`. */
   obstacle(): string | null {
     return this.store.live.firstQueued() === null ? null : this.waiting.obstacle();
@@ -276,16 +284,25 @@ export class Experiments {
     this.waiting.wake();
     return moved;
   }
-  /** To the front, and what runs now is cancelled for it. */
+  /**
+   * To the front, and what runs now is ended for it: cancelled, or with `requeue` run again after it. Its
+   * owner is told by an event.
+   */
   async runNow(
     id: string,
     actor: string,
     reason: string,
+    o: { requeue?: boolean; mayDisplace?: (running: Experiment) => boolean } = {},
   ): Promise<Result<Experiment, ChangeRefusal | MoveRefusal>> {
     const experiment = await this.store.get(id);
     if (experiment === null) return refuse({ kind: "unknown", id });
     if (!isWaiting(experiment.state)) {
       return refuse({ kind: "not-waiting", state: experiment.state });
+    }
+    // From here to its displacement another one could start; only the one that was judged is displaced.
+    const running = this.store.live.running();
+    if (running !== null && o.mayDisplace?.(running) === false) {
+      return refuse({ kind: "not-theirs", id: running.id });
     }
     const moved = await this.store.move(id, 1, actor);
     if (!moved.ok) return moved;
@@ -293,10 +310,17 @@ export class Experiments {
       const resumed = await this.#change(id, { kind: "resume" }, actor);
       if (!resumed.ok) return resumed;
     }
-    const running = this.store.live.running();
-    if (running !== null && running.id !== id) {
-      const why = reason.trim() === "" ? "" : `: ${reason.trim()}`;
-      await this.cancel(running.id, actor, `experiment ${experiment.number} was run now${why}`);
+    if (running !== null) {
+      const why = reason.trim() === "" ? "" : `: ${reason.trim().slice(0, 500)}`;
+      const text = `experiment ${experiment.number} was run now${why}`;
+      const requeue = o.requeue ?? false;
+      const displaced = await this.#change(
+        running.id,
+        { kind: "displace", text, requeue },
+        actor,
+      );
+      // Refused where it has ended meanwhile, which is as good.
+      if (displaced.ok) this.waiting.stopRun(running.id);
     }
     this.waiting.wake();
     return accept(await this.store.get(id) ?? moved.value);

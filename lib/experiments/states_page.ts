@@ -27,6 +27,7 @@ const CAUSE: Record<ChangeKind, string> = {
   acknowledge: "its script has asked and knows that it is held",
   release: "a person releases it",
   cancel: "a person cancels it",
+  displace: "another experiment is run now in its place",
   stop: "STOP is pressed",
   fail: "it cannot be run",
   exited: "its process is gone",
@@ -63,7 +64,8 @@ ${table(["from", "on", "to", "when"], arrows)}
 
 Where one change has several targets, what was found decides: the exit code, the limit that was
 broken, whoever ended it; and \`onInterrupt\` for a run that was cut off (\`fail\` leaves it
-\`interrupted\`, \`requeue\` and \`resume\` bring it back to the front of the queue).
+\`interrupted\`, \`requeue\` and \`resume\` bring it back to the front of the queue). A displaced run that
+was to be queued again comes back behind the one that displaced it.
 
 \`pause\` of a running experiment is a \`hold\`, \`resume\` of a held one a \`release\`.
 `;

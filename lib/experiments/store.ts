@@ -21,7 +21,8 @@ import {
   waitingKey,
 } from "./keys.ts";
 import { Experiment, type ExperimentState, holdsRun, isTerminal, isWaiting } from "./model.ts";
-import { eventOf } from "./experiment_events.ts";
+import type { EventDraft } from "../events.ts";
+import { displacedEvent, eventOf } from "./experiment_events.ts";
 import { Live } from "./live.ts";
 import { orderOf, placeOf } from "./order.ts";
 import { RANK_LENGTH_MAX, rankBetween, rankOf } from "./ranks.ts";
@@ -43,6 +44,8 @@ export type AddRefusal =
 export type ChangeRefusal =
   | TransitionRefusal
   | { kind: "unknown"; id: string }
+  /** What runs is somebody else's, and not for this caller to displace. */
+  | { kind: "not-theirs"; id: string }
   /** Another experiment has the instrument. */
   | { kind: "run-held"; by: string };
 
@@ -205,6 +208,9 @@ export class ExperimentStore {
           active: countOf(seenActive!.value),
           actor,
           text: describe(before, stepped.value, change),
+          ...(change.kind === "displace"
+            ? { notice: displacedEvent(stepped.value, change, actor) }
+            : {}),
         });
       },
     );
@@ -374,6 +380,20 @@ export class ExperimentStore {
     return false;
   }
 
+  /** How long the last completed runs of a script took, milliseconds; at most `most` are looked at. */
+  async durationsOf(sha256: string, most: number): Promise<number[]> {
+    const durations: number[] = [];
+    const options = { reverse: true, limit: most };
+    for await (const { key } of this.kv.list({ prefix: byScriptPrefix(sha256) }, options)) {
+      const one = await this.get(String(key.at(-1)));
+      if (one?.state !== "completed" || one.startedAtMs === null || one.endedAtMs === null) {
+        continue;
+      }
+      durations.push(one.endedAtMs - one.startedAtMs);
+    }
+    return durations;
+  }
+
   /** Calls `listener` with the whole experiment after each durable change. Listeners must not throw or wait. */
   onChange(listener: (experiment: Experiment) => void): () => void {
     this.#listeners.add(listener);
@@ -384,7 +404,7 @@ export class ExperimentStore {
     before: Experiment,
     stepped: Experiment,
     orderBefore: Order,
-    seen: { run: unknown; active: number; actor: string; text: string },
+    seen: { run: unknown; active: number; actor: string; text: string; notice?: EventDraft },
   ): Result<Commit<{ experiment: Experiment; order: Order }>, ChangeRefusal> {
     const { id, number, owner } = before;
     const run = seen.run === null ? null : RunLease.parse(seen.run);
@@ -394,8 +414,11 @@ export class ExperimentStore {
     let order = orderBefore;
     let rank = before.rank;
     if (isWaiting(stepped.state) && rank === null) {
-      // Only what was cut off comes back to the queue, and it had its turn: to the front.
-      ({ rank, order } = placeOf(order, "front"));
+      // Only what was cut off comes back to the queue, and it had its turn: to the front, or behind the
+      // one that took its place.
+      ({ rank, order } = before.ending?.code === "displaced"
+        ? this.#secondPlace(id, order)
+        : placeOf(order, "front"));
       order = { ...order, waiting: order.waiting + 1 };
     } else if (!isWaiting(stepped.state) && rank !== null) {
       order = { ...order, waiting: order.waiting - 1 };
@@ -425,8 +448,21 @@ export class ExperimentStore {
       value: { experiment, order },
       set,
       remove,
-      events: [eventOf(experiment, before.state, seen.actor, seen.text)],
+      events: [
+        eventOf(experiment, before.state, seen.actor, seen.text),
+        ...(seen.notice === undefined ? [] : [seen.notice]),
+      ],
     });
+  }
+
+  /** Behind the foremost. Its neighbours come from memory; a race costs the exact place, never the entry. */
+  #secondPlace(id: string, order: Order): { rank: string; order: Order } {
+    const { low, high } = this.live.around(id, 2);
+    if (low === null) return placeOf(order, "front");
+    const between = high === null ? null : rankBetween(low, high);
+    return between === null || between.length > RANK_LENGTH_MAX
+      ? placeOf(order, "end")
+      : { rank: between, order };
   }
 
   #committed(experiment: Experiment, order: Order | null): void {

@@ -27,6 +27,8 @@ export type Change =
   | { readonly kind: "release" }
   /** A person wants it ended. */
   | { readonly kind: "cancel"; readonly text: string }
+  /** Another one is run now in its place; with `requeue` it is run again after that one. */
+  | { readonly kind: "displace"; readonly text: string; readonly requeue: boolean }
   /** STOP was pressed. */
   | { readonly kind: "stop"; readonly text: string }
   /** It cannot be run. */
@@ -62,15 +64,18 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "starting", on: "started", to: "running" },
   { from: "starting", on: "give-up", to: "queued" },
   { from: "starting", on: "cancel", to: "stopping" },
+  { from: "starting", on: "displace", to: "stopping" },
   { from: "starting", on: "stop", to: "stopping" },
   { from: "starting", on: "fail", to: "stopping" },
   { from: "running", on: "hold", to: "holding" },
   { from: "running", on: "cancel", to: "stopping" },
+  { from: "running", on: "displace", to: "stopping" },
   { from: "running", on: "stop", to: "stopping" },
   { from: "running", on: "exited", to: "stopping" },
   { from: "holding", on: "acknowledge", to: "holding" },
   { from: "holding", on: "release", to: "running" },
   { from: "holding", on: "cancel", to: "stopping" },
+  { from: "holding", on: "displace", to: "stopping" },
   { from: "holding", on: "stop", to: "stopping" },
   { from: "holding", on: "exited", to: "stopping" },
   { from: "stopping", on: "exited", to: "stopping" },
@@ -135,6 +140,10 @@ function apply(experiment: Experiment, change: Change, atMs: number): Experiment
       return { ...experiment, state: "running" };
     case "cancel":
       return end(experiment, { state: "cancelled", code: "cancel", text: change.text, atMs });
+    case "displace": {
+      const state = change.requeue ? "interrupted" : "cancelled";
+      return end(experiment, { state, code: "displaced", text: change.text, atMs });
+    }
     case "stop":
       return end(experiment, { state: "cancelled", code: "stop", text: change.text, atMs });
     case "fail":
@@ -161,7 +170,8 @@ function close(experiment: Experiment, atMs: number): Experiment {
   const ending = experiment.ending ??
     { state: "interrupted" as const, code: "restart" as const, text: "its end is unknown", atMs };
   const again = ending.state === "interrupted" && experiment.attempt < ATTEMPTS_MAX &&
-    (experiment.onInterrupt !== "fail" || ending.code === "unstarted");
+    (experiment.onInterrupt !== "fail" || ending.code === "unstarted" ||
+      ending.code === "displaced");
   if (!again) return finish(experiment, ending);
   const attempt = ending.code === "unstarted" ? experiment.attempt - 1 : experiment.attempt;
   return { ...experiment, state: "queued", ending: null, process: null, phase: null, attempt };
@@ -218,6 +228,7 @@ export function describe(before: Experiment, after: Experiment, change: Change):
     : `${before.state} to ${after.state.replace("_", " ")}`;
   switch (change.kind) {
     case "cancel":
+    case "displace":
     case "stop":
     case "fail":
     case "give-up":

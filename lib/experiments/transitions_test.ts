@@ -66,6 +66,7 @@ const CHANGES: Record<ChangeKind, Change> = {
   acknowledge: { kind: "acknowledge" },
   release: { kind: "release" },
   cancel: { kind: "cancel", text: "enough" },
+  displace: { kind: "displace", text: "experiment 2 was run now", requeue: false },
   stop: { kind: "stop", text: "STOP was pressed" },
   fail: { kind: "fail", text: "no interpreter" },
   exited: { kind: "exited", exit: exit() },
@@ -131,6 +132,14 @@ Deno.test("a hold is known to the script from its first asking, and over when it
     const ended = after(again.value, CHANGES[over]);
     assert.deepEqual([ended.heldAtMs, ended.holdAcknowledgedAtMs], [null, null], over);
   }
+});
+
+Deno.test("a displaced run is cancelled, or run again whatever its policy for power cuts", () => {
+  const { displace, exited, ended } = CHANGES;
+  const over = after(running(), displace, exited, ended);
+  assert.deepEqual([over.state, over.error?.code], ["cancelled", "displaced"]);
+  const again = after(running(), { ...displace, requeue: true } as Change, exited, ended);
+  assert.deepEqual([again.state, again.attempt, again.error], ["queued", 1, null]);
 });
 
 Deno.test("a late exit never overwrites a cancellation", () => {
