@@ -4,6 +4,7 @@ import { launchAgent } from "./agents/launch.ts";
 import manifest from "./deno.json" with { type: "json" };
 import * as pages from "./fresh.gen.ts";
 import type { Clock } from "./lib/clock.ts";
+import { type Face, FACES } from "./lib/compat/mod.ts";
 import type { Config } from "./lib/config.ts";
 import { openDataFolder } from "./lib/data_folder.ts";
 import type { AgentSpec } from "./lib/devices/mod.ts";
@@ -35,6 +36,8 @@ export interface Serving {
   readonly instrument: Instrument;
   /** `http://127.0.0.1:8000` */
   readonly url: string;
+  /** Addresses of the originals' faces that have a port of their own. */
+  readonly faces: Readonly<Partial<Record<Face, string>>>;
   /** Safe states, then everything else; resolves when nothing of ours is left but running experiments. */
   close(): Promise<void>;
 }
@@ -45,7 +48,9 @@ export interface Serving {
  */
 export async function serve({ config, clock, log, dev, denoDir }: ServeOptions): Promise<Serving> {
   const { host, port } = config.server;
+  const { mainFace, doors } = facesOf(config);
   probePort(host, port);
+  for (const door of doors) probePort(host, door.port, door.face);
   const folder = await openDataFolder(config.data.dir);
   let scripts: Deno.HttpServer<Deno.NetAddr> | null = null;
   const instrument = await openInstrument({
@@ -73,6 +78,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
   async function close(): Promise<void> {
     // A stream that is still open would keep the listener from ending.
     instrument.stream.close();
+    instrument.compat.close();
     for (const end of closing) await end();
     await instrument.close();
     folder.close();
@@ -91,17 +97,36 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
       () =>
         Deno.serve(
           { hostname: host, port, onListen },
-          (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr }),
+          (request, info) =>
+            app.fetch(request, {
+              remoteAddr: info.remoteAddr,
+              ...(mainFace && { face: mainFace }),
+            }),
         ),
     );
+    closing.push(() => main.shutdown());
+    const faces: Partial<Record<Face, string>> = {};
+    for (const { face, port } of doors) {
+      const door = listening(
+        port,
+        () =>
+          Deno.serve(
+            { hostname: host, port, onListen },
+            (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr, face }),
+          ),
+        face,
+      );
+      closing.push(() => door.shutdown());
+      faces[face] = urlOf(host, door.addr.port);
+    }
     // Running scripts come through a door of their own, where nothing but their token counts.
     scripts = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen },
       (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr, scriptsOnly: true }),
     );
-    closing.push(() => main.shutdown(), () => scripts!.shutdown());
+    closing.push(() => scripts!.shutdown());
     await instrument.experiments.begin();
-    return { instrument, url: urlOf(host, main.addr.port), close };
+    return { instrument, url: urlOf(host, main.addr.port), faces, close };
   } catch (error) {
     await close();
     throw error;
@@ -120,6 +145,7 @@ export async function serveUntilSignal(options: ServeOptions): Promise<void> {
   );
   options.log.info("started", {
     url: serving.url,
+    ...(Object.keys(serving.faces).length === 0 ? {} : { faces: serving.faces }),
     version: VERSION,
     tookMs: Math.round(options.clock.monotonicMs() - startedMs),
   });
@@ -153,16 +179,39 @@ function agentsOf(config: Config, denoDir: string | null): AgentSpec[] {
   ];
 }
 
-/** Says early, before any device is touched, that the port is taken. */
-function probePort(hostname: string, port: number): void {
-  if (port === 0) return;
-  listening(port, () => Deno.listen({ hostname, port })).close();
+/** Which face the main port shows when one is put there, and the faces with a listener of their own. */
+function facesOf(
+  { server, compat }: Config,
+): { mainFace: Face | null; doors: { face: Face; port: number }[] } {
+  const asked = FACES.flatMap((face) => {
+    const port = compat.ports[face];
+    return port === undefined ? [] : [{ face, port }];
+  });
+  const isMain = ({ port }: { port: number }) => port !== 0 && port === server.port;
+  return {
+    mainFace: asked.find(isMain)?.face ?? null,
+    doors: asked.filter((one) => !isMain(one)),
+  };
 }
 
-function listening<T>(port: number, act: () => T): T {
+/** Says early, before any device is touched, that the port is taken. */
+function probePort(hostname: string, port: number, face?: Face): void {
+  if (port === 0) return;
+  listening(port, () => Deno.listen({ hostname, port }), face).close();
+}
+
+function listening<T>(port: number, act: () => T, face?: Face): T {
   try {
     return act();
   } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse && face !== undefined) {
+      throw new PortTaken(
+        `Port ${port}, which compat.ports gives to the ${face}'s face, is taken by another program, ` +
+          `perhaps the original ${face}. Stop that one, or choose another port: ` +
+          `ports = { ${face} = ${port + 1} } under [compat]`,
+        { cause },
+      );
+    }
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new PortTaken(
         `Port ${port} is taken by another program, perhaps another Holdfast. ` +

@@ -1,22 +1,26 @@
 import { Hono } from "hono";
+import type { NodeDevices } from "../lib/compat/mod.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
-import type { Instrument } from "../lib/instrument/mod.ts";
+import type { Kv } from "../lib/kv.ts";
 import { hubCompat } from "./compat_hub.ts";
 import { nodeCompat } from "./compat_node.ts";
 import { nodeRunsCompat } from "./compat_node_runs.ts";
+import { webCompat, type WebSources } from "./compat_web.ts";
+
+/** The part of the instrument the originals' paths need. */
+export interface OriginalsSources extends WebSources {
+  readonly devices: NodeDevices;
+  readonly kv: Kv;
+}
 
 /**
  * The paths of the systems Holdfast replaces, on every port. Where they gave one path different meanings,
  * the listener's face decides; without one the hub's shape stands.
  */
-export function originals(
-  { experiments, devices, clock, kv }: Pick<
-    Instrument,
-    "experiments" | "devices" | "clock" | "kv"
-  >,
-): Hono<HoldfastEnv> {
+export function originals(sources: OriginalsSources): Hono<HoldfastEnv> {
   return new Hono<HoldfastEnv>()
-    .route("/", nodeRunsCompat({ experiments, kv }))
-    .route("/", hubCompat(experiments))
-    .route("/", nodeCompat({ devices, clock }));
+    .route("/", webCompat(sources))
+    .route("/", nodeRunsCompat(sources))
+    .route("/", hubCompat(sources.experiments))
+    .route("/", nodeCompat(sources));
 }

@@ -1,28 +1,21 @@
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { actorOf } from "../lib/auth/model.ts";
 import {
   askerOwner,
   CHANGES,
-  hubStatus,
   hubView,
-  naive,
+  ownerShown,
+  queueView,
   readBody,
   RunChanges,
   RunRefusal,
   submitRefusal,
   text,
 } from "../lib/compat/mod.ts";
-import {
-  type Experiment,
-  ExperimentAsk,
-  type Experiments,
-  ownerLabel,
-} from "../lib/experiments/mod.ts";
+import { type Experiment, ExperimentAsk, type Experiments } from "../lib/experiments/mod.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
 import { answer, askerOf, idOf, jsonOf, wholeQuery, zipReply } from "./compat_answer.ts";
 
-/** Minutes that the originals reckon for one waiting experiment. */
-const WAIT_MINUTES = 10;
 /** Most entries in one reply; the originals have no pages. */
 const LIST_MAX = 1000;
 
@@ -68,22 +61,11 @@ export function hubCompat(experiments: Experiments): Hono<HoldfastEnv> {
   api.get(
     "/api/queue/status",
     answer(async (c) => {
-      const running = experiments.running();
-      const waiting = await experiments.queue();
-      const queued = waiting.filter((one) => one.state === "queued").length;
-      const shown = [...(running === null ? [] : [running]), ...waiting].slice(0, LIST_MAX);
-      return c.json({
-        total_queued: queued,
-        total_running: running === null ? 0 : 1,
-        total_paused: waiting.length - queued,
-        estimated_wait_minutes: queued * WAIT_MINUTES,
-        queue: shown.map((one) => ({
-          experiment_id: one.id,
-          user_session_id: sessionShown(c, one),
-          status: hubStatus(one.state),
-          created_at: naive(one.createdAtMs),
-        })),
-      });
+      const own = c.req.header("x-session-id");
+      const mine = askerOwner(askerOf(c));
+      const shown = (one: Experiment) =>
+        own !== undefined && one.owner === mine ? own : ownerShown(one);
+      return c.json(await queueView(experiments, LIST_MAX, shown));
     }),
   );
 
@@ -114,12 +96,4 @@ export function hubCompat(experiments: Experiments): Hono<HoldfastEnv> {
   );
 
   return api;
-}
-
-/** Your own session as you sent it; of others' a name, or too little of its digest to be used. */
-function sessionShown(c: Context<HoldfastEnv>, { owner }: Experiment): string {
-  const own = c.req.header("x-session-id");
-  return own !== undefined && owner === askerOwner(askerOf(c))
-    ? own
-    : ownerLabel(owner).replace(/^guest /, "");
 }

@@ -13,7 +13,7 @@ const DOMAIN_ARROWS: Record<string, string[]> = {
   alarms: ["auth"],
   telemetry: ["devices", "alarms", "auth"],
   experiments: ["devices", "locks", "auth"],
-  compat: ["devices", "experiments", "auth"],
+  compat: ["devices", "experiments", "telemetry", "auth"],
   cli: ["auth", "instrument"],
   instrument: [
     "fresh",

@@ -17,6 +17,7 @@ export {
   legacyControl,
   unavailable,
 } from "./node_controls.ts";
+export { liveValues } from "./live_values.ts";
 export { NodeRuns } from "./node_runs.ts";
 export { legacySensors, noRoute, SENSOR_ROUTES } from "./node_sensors.ts";
 export { healthReply, stateReply, statusReply, wholeState } from "./node_states.ts";
@@ -31,4 +32,5 @@ export {
   RunRefusal,
   submitRefusal,
 } from "./run_changes.ts";
-export { hubStatus, hubView, naive, nodeLine, nodeView } from "./run_words.ts";
+export { hubView, nodeLine, nodeView, ownerShown, queueView } from "./run_words.ts";
+export { Compat } from "./service.ts";

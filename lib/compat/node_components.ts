@@ -43,6 +43,9 @@ export interface NodeDevices {
   }): Promise<Result<DeviceState, CommandRefusal>>;
 }
 
+/** Where only the devices' states are asked for. */
+export type ListedDevices = Pick<NodeDevices, "list">;
+
 /** Who commands, as one request says it. */
 export interface Caller {
   readonly actor: string;
@@ -65,7 +68,7 @@ export class NodeRefusal extends Error {
 }
 
 /** Devices of one component, in the registry's order; empty where the instrument has none. */
-export function devicesOf(devices: NodeDevices, component: Component): DeviceView[] {
+export function devicesOf(devices: ListedDevices, component: Component): DeviceView[] {
   return devices.list().filter(({ capability }) => capability.component === component);
 }
 

@@ -28,7 +28,9 @@ export class NodeRuns {
    */
   async start(script: string, name: string | null, who: Asker): Promise<Experiment> {
     const owner = askerOwner(who);
-    const earlier = name === null ? null : await this.#named(name);
+    // What stood under the name before we submit: it may be of an experiment that is gone.
+    const before = name === null ? null : await this.kv.get(nodeRunKey(name));
+    const earlier = typeof before === "string" ? await this.experiments.get(before) : null;
     if (earlier !== null) {
       if (isTerminal(earlier.state) || earlier.owner !== owner) throw taken(name!);
       return earlier;
@@ -45,11 +47,10 @@ export class NodeRuns {
     const { experiment } = submitted.value;
     if (name === null) return experiment;
     const key = nodeRunKey(name);
-    const stale = await this.kv.get(key);
     const kept = await this.kv.transact<unknown, never>(
       [key],
       ([seen]) =>
-        seen!.value === stale
+        seen!.value === before
           ? accept({ value: experiment.id, set: [[key, experiment.id] as const] })
           : accept({ value: seen!.value }),
     );

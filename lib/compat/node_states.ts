@@ -3,6 +3,7 @@ import {
   type Component,
   COMPONENTS,
   devicesOf,
+  type ListedDevices,
   type Measured,
   measured,
   nameOf,
@@ -18,7 +19,7 @@ type Reply = Record<string, unknown>;
  * never an error. `null` where the instrument has no such component.
  */
 export function stateReply(
-  devices: NodeDevices,
+  devices: ListedDevices,
   component: Component,
   nowMs: number,
 ): Reply | null {

@@ -4,7 +4,43 @@ import {
   type ExperimentState,
   holdsRun,
   isWaiting,
+  ownerLabel,
 } from "../experiments/mod.ts";
+
+/** Minutes that the originals reckon for one waiting experiment. */
+const WAIT_MINUTES = 10;
+
+/**
+ * What runs and what waits, in order, as the originals' hub shows it: at most `most` entries, counts of
+ * all.
+ */
+export async function queueView(
+  experiments: Pick<Experiments, "running" | "queue">,
+  most: number,
+  shownOf: (one: Experiment) => string = ownerShown,
+): Promise<Record<string, unknown>> {
+  const running = experiments.running();
+  const waiting = await experiments.queue();
+  const queued = waiting.filter((one) => one.state === "queued").length;
+  const shown = [...(running === null ? [] : [running]), ...waiting].slice(0, most);
+  return {
+    total_queued: queued,
+    total_running: running === null ? 0 : 1,
+    total_paused: waiting.length - queued,
+    estimated_wait_minutes: queued * WAIT_MINUTES,
+    queue: shown.map((one) => ({
+      experiment_id: one.id,
+      user_session_id: shownOf(one),
+      status: hubStatus(one.state),
+      created_at: naive(one.createdAtMs),
+    })),
+  };
+}
+
+/** Whose it is, for others: a name, or too little of a session's digest to be used. */
+export function ownerShown({ owner }: Experiment): string {
+  return ownerLabel(owner).replace(/^guest /, "");
+}
 
 /** One experiment as the originals' hub shows it. */
 export function hubView(

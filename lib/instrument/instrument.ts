@@ -1,6 +1,7 @@
 import type { Alarms } from "../alarms/mod.ts";
 import type { Auth } from "../auth/mod.ts";
 import type { Clock } from "../clock.ts";
+import type { Compat } from "../compat/mod.ts";
 import type { Config } from "../config.ts";
 import type { Devices } from "../devices/mod.ts";
 import type { EventLog } from "../events.ts";
@@ -26,6 +27,7 @@ export interface Instrument {
   readonly stream: LiveStream;
   readonly alarms: Alarms;
   readonly experiments: Experiments;
+  readonly compat: Compat;
   status(): InstrumentStatus;
   /** Safe state first, then runs are left to their supervisors, agents ended, stores closed. */
   close(): Promise<void>;

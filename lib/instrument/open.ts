@@ -1,6 +1,7 @@
 import { Alarms } from "../alarms/mod.ts";
 import { Auth } from "../auth/mod.ts";
 import type { Clock } from "../clock.ts";
+import { Compat } from "../compat/mod.ts";
 import type { Config } from "../config.ts";
 import type { DataFolder } from "../data_folder.ts";
 import { type AgentSpec, Devices } from "../devices/mod.ts";
@@ -119,11 +120,16 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     { viewersMax: config.stream.viewersMax },
   );
 
+  const { viewersMax } = config.stream;
+  const compat = await Compat.open({ kv, clock, log, devices, experiments, alarms, viewersMax });
+
   kv.onEvents((happened) => {
     for (const { type } of happened) {
       // Whoever lost a right must not go on watching: all who came with a login open the stream anew.
       if (/^auth\.(token_revoked|user_removed|user_role|user_password)$/.test(type)) {
-        stream.disconnect((actor) => /^(user|token):/.test(actor));
+        const cameWithLogin = (actor: string) => /^(user|token):/.test(actor);
+        stream.disconnect(cameWithLogin);
+        compat.feed.disconnect(cameWithLogin);
       }
     }
   });
@@ -144,11 +150,13 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     stream,
     alarms,
     experiments,
+    compat,
     status: () =>
       statusOf({ config, version, startedAtMs, clock, devices, locks, alarms, experiments }),
     async close() {
       stopHousekeeping();
       stream.close();
+      compat.close();
       await experiments.close();
       await devices.close();
       telemetry.close();

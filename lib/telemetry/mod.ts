@@ -6,6 +6,8 @@ export { TelemetryUnavailable } from "./file_errors.ts";
 export type { SeriesAsk } from "./series.ts";
 export { LiveStream } from "./stream.ts";
 export type { StreamAsk, StreamOptions, StreamStatus } from "./stream.ts";
+export { sseEvent, sseOpening } from "./sse.ts";
+export { Viewer } from "./viewer.ts";
 export type { StreamEvents, StreamSources } from "./stream_sources.ts";
 export type { ExportAsk, ExportTable } from "./export.ts";
 export { streamApi, telemetryApi } from "./api.ts";
