@@ -26,6 +26,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import types
 
 EXIT_LAUNCHER_FAILED = 125
@@ -422,12 +423,23 @@ def install_signals(cpu_seconds):
     if cpu_seconds is not None:
         signal.signal(signal.SIGXCPU, on_cpu)
 
+    masks = threading.local()
+
+    # Python drops a signal that reaches a new process before it has found itself. Held back until the
+    # child has given up our handler, it ends the child, and a pool that is closed at once does not hang.
+    def before():
+        masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+
+    def in_parent():
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
+
     def in_child():
         # A process the script forks ends on SIGTERM as any other does: the clean-up is its parent's.
         if signal.getsignal(signal.SIGTERM) is on_term:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
 
-    os.register_at_fork(after_in_child=in_child)
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
 
 
 def prepare_environment():

@@ -273,6 +273,21 @@ class Signals(Launched):
             self.assertEqual((child.returncode, out, err), (143, b"finally\n", b""))
             self.assertEqual(node.pumps["inflow"], 0)
 
+    def test_a_process_told_to_end_as_it_is_forked_ends(self):
+        code, out, err = self.launch("""
+            import os, signal, time
+            ends = []
+            for _ in range(200):
+                pid = os.fork()
+                if pid == 0:
+                    time.sleep(20)
+                    os._exit(0)
+                os.kill(pid, signal.SIGTERM)
+                ends.append(os.waitpid(pid, 0)[1])
+            print(set(ends))
+        """)
+        self.assertEqual((code, out, err), (0, "{15}\n", ""))
+
     def test_a_process_the_script_forked_ends_on_sigterm_as_any_other(self):
         code, out, _ = self.launch("""
             import os, signal, time
