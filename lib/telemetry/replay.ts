@@ -4,9 +4,11 @@ import { sseEvent } from "./sse.ts";
 import type { StreamEvents } from "./stream_sources.ts";
 import type { Viewer } from "./viewer.ts";
 
+export type LogReader = Pick<StreamEvents, "firstSeq" | "read">;
+
 /** The log, and where everybody else stands in it. */
 export interface ReplaySource {
-  readonly events: StreamEvents;
+  readonly events: LogReader;
   /** Number of the newest event. */
   seq(): number;
   /** Newest event handed to the viewers that are not replaying. */
@@ -16,7 +18,7 @@ export interface ReplaySource {
 }
 
 /** Events read from the log at once. */
-const BATCH = 200;
+const BATCH = 50;
 
 /**
  * Sends what `viewer` missed after `viewer.afterSeq`, at the pace it reads, until it stands where everyone
@@ -43,6 +45,22 @@ export async function replay(viewer: Viewer, source: ReplaySource): Promise<void
     }
   }
   viewer.replaying = false;
+}
+
+/**
+ * The log read by one replay after another: five hundred viewers that come back at once would keep
+ * everything else waiting, STOP among it, for as long as all their reads take.
+ */
+export function oneAtATime(events: LogReader): LogReader {
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    firstSeq: () => events.firstSeq(),
+    read(query) {
+      const reading = turn.then(() => events.read(query));
+      turn = reading.catch(() => {});
+      return reading;
+    },
+  };
 }
 
 function whyNot(

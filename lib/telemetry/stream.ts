@@ -4,7 +4,7 @@ import type { EventDelivery, HoldfastEvent } from "../events.ts";
 import type { Log } from "../log.ts";
 import { Problem } from "../problem.ts";
 import { type Hello, type LiveDevice, Topic } from "./model.ts";
-import { eventBytes, replay } from "./replay.ts";
+import { eventBytes, type LogReader, oneAtATime, replay } from "./replay.ts";
 import type { StreamSources } from "./stream_sources.ts";
 import { sseEvent, sseOpening, ssePing } from "./sse.ts";
 import { type Filter, Viewer } from "./viewer.ts";
@@ -89,6 +89,8 @@ export class LiveStream {
   #newlyHeld = new Set<string>();
   #cancelHeld: (() => void) | null = null;
   readonly #closing = new AbortController();
+  /** The log for those who missed much: one reads at a time, so that hundreds hold up nobody else. */
+  readonly #patient: LogReader;
 
   constructor(
     private readonly sources: StreamSources,
@@ -97,6 +99,7 @@ export class LiveStream {
     options: Partial<StreamOptions> = {},
   ) {
     this.#options = { ...DEFAULTS, ...options };
+    this.#patient = oneAtATime(sources.events);
     this.#liveSeq = sources.seq();
     this.#subscription = this.#subscribe();
     this.#unsubscribe = [
@@ -220,7 +223,7 @@ export class LiveStream {
       viewer.afterSeq = lastEventId;
       viewer.replaying = true;
       const source = {
-        events: this.sources.events,
+        events: this.#patient,
         seq: () => this.sources.seq(),
         liveSeq: () => this.#liveSeq,
         most: this.#options.replayMax,

@@ -80,6 +80,8 @@ interface Stage {
   /** Appends an event; @returns its number. */
   happen(text: string, type?: string, subject?: string): Promise<number>;
   open(ask?: Partial<StreamAsk>): Reader;
+  /** Reads of the log under way at the same moment, at most so far. */
+  readsAtOnce(): number;
 }
 
 async function withStream(
@@ -103,6 +105,8 @@ async function withStream(
       listeners,
     };
   }
+  let underWay = 0;
+  let readsMost = 0;
   const readings = source<readonly Reading[]>();
   const devices = source<DeviceView>();
   const experiments = source<object>();
@@ -127,6 +131,7 @@ async function withStream(
       }));
       return kv.seq;
     },
+    readsAtOnce: () => readsMost,
     open: (ask = {}) =>
       new Reader(stage.stream!.open({
         topics: [],
@@ -140,7 +145,10 @@ async function withStream(
     {
       events: {
         firstSeq: () => events.firstSeq(),
-        read: (q) => events.read(q),
+        read: (q) => {
+          readsMost = Math.max(readsMost, ++underWay);
+          return events.read(q).finally(() => underWay--);
+        },
         subscribe: (q) => events.subscribe({ ...q, capacity }),
       },
       seq: () => kv.seq,
@@ -445,6 +453,20 @@ Deno.test("a replay waits for its viewer instead of filling its buffer", () =>
     for (let i = 1; i <= 40; i++) assert.equal((await viewer.expect("event")).id, String(i));
     assert.equal(s.stream.status().dropped, 0);
   }, { bufferBytes: 2000 }));
+
+Deno.test("viewers that come back together read the log in turns, and each gets all of it", () =>
+  withStream(async (s) => {
+    for (let i = 1; i <= 40; i++) await s.happen(`event ${i}`);
+    const viewers = Array.from(
+      { length: 20 },
+      () => s.open({ topics: ["events"], lastEventId: 0 }),
+    );
+    await Promise.all(viewers.map(async (viewer) => {
+      await viewer.expect("hello");
+      for (let i = 1; i <= 40; i++) assert.equal((await viewer.expect("event")).id, String(i));
+    }));
+    assert.equal(s.readsAtOnce(), 1);
+  }));
 
 Deno.test("a viewer that leaves is forgotten", () =>
   withStream(async (s) => {
