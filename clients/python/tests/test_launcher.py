@@ -46,7 +46,7 @@ class Launched(unittest.TestCase):
         try:
             out, err = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)
             child.communicate()
             raise
         return child.returncode, out.decode(), err.decode()
