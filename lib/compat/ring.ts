@@ -18,12 +18,10 @@ export class Ring {
   add(message: Sent): void {
     this.#messages.push(message);
     this.#bytes += message.bytes.length;
-    while (
-      this.#bytes > this.bytesMax ||
-      this.#messages[this.#start]!.atMs < message.atMs - this.ageMaxMs
-    ) {
-      this.#bytes -= this.#messages[this.#start]!.bytes.length;
-      this.#start++;
+    for (let oldest; (oldest = this.#messages[this.#start]) !== undefined; this.#start++) {
+      const isYoung = oldest.atMs >= message.atMs - this.ageMaxMs;
+      if (this.#bytes <= this.bytesMax && isYoung) break;
+      this.#bytes -= oldest.bytes.length;
     }
     if (this.#start > 1024 && this.#start > this.#messages.length / 2) {
       this.#messages.splice(0, this.#start);
@@ -34,8 +32,7 @@ export class Ring {
   /** Whether everything after `id` is still here. */
   covers(id: number): boolean {
     const oldest = this.#messages[this.#start];
-    const newest = this.#messages.at(-1);
-    return oldest !== undefined && newest !== undefined && id >= oldest.id - 1 && id <= newest.id;
+    return oldest !== undefined && id >= oldest.id - 1 && id <= this.#messages.at(-1)!.id;
   }
 
   /** At most `count` messages after `id`, oldest first. */
