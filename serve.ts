@@ -16,6 +16,9 @@ import { standaloneRuns } from "./standalone.ts";
 
 export const VERSION: string = manifest.version;
 
+/** How long clients have at the end to finish what they asked for. */
+const DRAIN_MS = 2000;
+
 /** The port is another program's. */
 export class PortTaken extends Error {
   override readonly name = "PortTaken";
@@ -74,12 +77,17 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     folder.close();
     throw error;
   });
-  const closing: (() => Promise<unknown>)[] = [];
+  const listeners: Deno.HttpServer[] = [];
   async function close(): Promise<void> {
-    // A stream that is still open would keep the listener from ending.
     instrument.stream.close();
     instrument.compat.close();
-    for (const end of closing) await end();
+    const finished = Promise.all(listeners.map((listener) => listener.shutdown()));
+    // Before any client is waited for: one that never finishes its request must keep no actuator on.
+    await instrument.devices.close();
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.timer(DRAIN_MS, late.resolve);
+    await Promise.race([finished, late.promise]);
+    cancel();
     await instrument.close();
     folder.close();
   }
@@ -104,7 +112,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
             }),
         ),
     );
-    closing.push(() => main.shutdown());
+    listeners.push(main);
     const faces: Partial<Record<Face, string>> = {};
     for (const { face, port } of doors) {
       const door = listening(
@@ -116,7 +124,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
           ),
         face,
       );
-      closing.push(() => door.shutdown());
+      listeners.push(door);
       faces[face] = urlOf(host, door.addr.port);
     }
     // Running scripts come through a door of their own, where nothing but their token counts.
@@ -124,7 +132,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
       { hostname: "127.0.0.1", port: 0, onListen },
       (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr, scriptsOnly: true }),
     );
-    closing.push(() => scripts!.shutdown());
+    listeners.push(scripts);
     await instrument.experiments.begin();
     return { instrument, url: urlOf(host, main.addr.port), faces, close };
   } catch (error) {
