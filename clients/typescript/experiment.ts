@@ -6,6 +6,24 @@ import { type Api, env, say } from "./transport.ts";
 const CHECKPOINT = "checkpoint.json";
 const PAUSE_EVERY_MS = 1000;
 
+/**
+ * Values of the parameters that the script's header declares; `defaults` where none is given. Only outside
+ * of an experiment are there none: there the defaults are all there is.
+ * @throws {TypeError} `PARAMETERS` is no JSON object
+ */
+export function parameters<T extends Record<string, unknown>>(
+  defaults?: T,
+): T & Record<string, unknown> {
+  let given: unknown;
+  try {
+    given = JSON.parse(env("PARAMETERS") ?? "{}");
+  } catch (cause) {
+    throw new TypeError("Cannot read PARAMETERS: it is not valid JSON", { cause });
+  }
+  if (!isRecord(given)) throw new TypeError("Cannot read PARAMETERS: it is not a JSON object");
+  return { ...defaults, ...given } as T & Record<string, unknown>;
+}
+
 /** The running experiment, named by `EXPERIMENT_ID`. Without one, words go to stderr only. */
 export class ExperimentLink {
   readonly id = env("EXPERIMENT_ID");

@@ -9,7 +9,8 @@
  * ```
  *
  * No dependency; needs the network on the instrument's address, reading and writing of `OUTPUT_DIR`, and
- * the environment's `BIOREACTOR_NODE_API_URL`, `EXPERIMENT_TOKEN`, `EXPERIMENT_ID`, `OUTPUT_DIR`.
+ * the environment's `BIOREACTOR_NODE_API_URL`, `EXPERIMENT_TOKEN`, `EXPERIMENT_ID`, `OUTPUT_DIR`,
+ * `PARAMETERS`.
  */
 export {
   Bioreactor,
@@ -43,6 +44,7 @@ export {
   StopIncomplete,
   UnknownComponent,
 } from "./errors.ts";
+export { parameters } from "./experiment.ts";
 export { type Job, type JobCall, type JobCounts, type Jobs, type RunOptions } from "./jobs.ts";
 export { measureAllData, measureAndWriteSensorData } from "./measuring.ts";
 export { type RelayState } from "./native.ts";

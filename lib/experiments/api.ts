@@ -25,6 +25,7 @@ import {
 } from "./routes.ts";
 import { addResults, experimentOf } from "./results_api.ts";
 import type { Experiments } from "./service.ts";
+import type { Prepared } from "./submission.ts";
 
 /** An experiment as the API and the live stream show it: without what only the queue needs. */
 export function publicView(experiments: Pick<Experiments, "position">, experiment: Experiment) {
@@ -33,6 +34,19 @@ export function publicView(experiments: Pick<Experiments, "position">, experimen
     ...shown,
     ownerLabel: ownerLabel(experiment.owner),
     position: experiments.position(experiment.id),
+  };
+}
+
+/** What a submission would have become. */
+function dryRunView(experiments: Experiments, { draft, declared }: Prepared) {
+  const { title, kind, scriptSha256, devices, limits, endState, onInterrupt } = draft;
+  return {
+    dryRun: true as const,
+    ...{ title, kind, scriptSha256, devices, limits, endState, onInterrupt },
+    holdState: draft.holdState ?? {},
+    parameters: draft.parameters ?? {},
+    declared: declared === null ? null : { ...declared },
+    queuePosition: experiments.waitingCount() + 1,
   };
 }
 
@@ -54,11 +68,18 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
 
   api.openapi(submitRoute, async (c) => {
     const idempotencyKey = c.req.valid("header")["idempotency-key"];
-    const submitted = await experiments.submit(c.req.valid("json"), {
+    const ask = c.req.valid("json");
+    const by = {
       owner: ownerOf(c.get("principal"), c.req.header("x-session-id")),
       actor: actor(c),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    });
+    };
+    if (ask.dryRun) {
+      const prepared = await experiments.dryRun(ask, by);
+      if (!prepared.ok) throw submitProblem(prepared.refusal);
+      return c.json(dryRunView(experiments, prepared.value), 200);
+    }
+    const submitted = await experiments.submit(ask, by);
     if (!submitted.ok) throw submitProblem(submitted.refusal);
     const { experiment, repeated } = submitted.value;
     c.header("location", `/api/v1/experiments/${experiment.id}`);

@@ -255,6 +255,29 @@ runs(
   },
 );
 
+runs(
+  "a dry run over the API says what would be queued, and wrong values are told by name",
+  async () => {
+    await using rig = await openRig({ begin: false });
+    const { get, post } = face(rig);
+    const script = '# parameters: {"n": {"type": "integer", "default": 2}}\nprint(1)';
+    const dry = await post("/experiments", { script, dryRun: true });
+    assert.equal(dry.status, 200);
+    const { dryRun, parameters, declared, queuePosition } = await dry.json();
+    assert.deepEqual([dryRun, parameters, queuePosition], [true, { n: 2 }, 1]);
+    assert.deepEqual(declared, { n: { type: "integer", default: 2 } });
+    assert.deepEqual((await (await get("/queue")).json()).waiting, []);
+    const wrong = await post("/experiments", { script, parameters: { n: "two" } });
+    assert.equal(wrong.status, 422);
+    const { code, errors } = await wrong.json();
+    assert.deepEqual([code, errors[0].path, errors[0].in], [
+      "invalid_request",
+      "parameters.n",
+      "json",
+    ]);
+  },
+);
+
 runs("a displaced run that is to be run again comes right behind what displaced it", async () => {
   await using rig = await openRig();
   const { get, post } = face(rig);

@@ -1,5 +1,11 @@
 export * from "./model.ts";
 export { ownerLabel, ownerOf } from "./owner.ts";
+export {
+  declaredParameters,
+  ParameterDeclaration,
+  type ParameterDeclarations,
+  parameterValues,
+} from "./parameters.ts";
 export { holdGate } from "./hold_gate.ts";
 export type { Estimate } from "./estimates.ts";
 export { runActor, type RunDevices, type RunLocks, type RunTokens } from "./run_deps.ts";

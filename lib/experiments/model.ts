@@ -118,6 +118,8 @@ export const Experiment = z.object({
    * were set and every other goes to its safe state.
    */
   holdState: HoldState.default({}),
+  /** Values of the parameters its script declares, defaults filled in. */
+  parameters: z.record(z.string(), z.unknown()).default({}),
   onInterrupt: OnInterrupt,
   state: ExperimentState,
   /** 0 before the first run; counts up with each. */
@@ -164,6 +166,11 @@ export const ExperimentAsk = z.strictObject({
   limits: Limits.partial().default({}),
   endState: EndState.refine(isShort, "must be smaller than 16 KiB").default({}),
   holdState: HoldState.refine(isShort, "must be smaller than 16 KiB").default({}),
+  /** Values of the parameters the script declares. */
+  parameters: z.record(z.string(), z.unknown())
+    .refine(isShort, "must be smaller than 16 KiB").default({}),
+  /** Everything is checked, and nothing is queued or kept. */
+  dryRun: z.boolean().default(false),
   onInterrupt: OnInterrupt.default("fail"),
 });
 export type ExperimentAsk = z.infer<typeof ExperimentAsk>;
@@ -174,6 +181,8 @@ export type SubmitRefusal =
   | { kind: "script-empty" }
   | { kind: "script-too-large"; bytes: number; limit: number }
   | { kind: "script-rejected"; errors: ScriptError[] }
+  /** Parameters, end or hold state do not fit what the script and the devices declare. */
+  | { kind: "invalid-ask"; errors: { path: string; message: string }[] }
   | { kind: "runner-unavailable"; text: string }
   | { kind: "device-unknown"; deviceId: string }
   | { kind: "disk-full"; freeMb: number; floorMb: number };

@@ -39,6 +39,12 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
         { errors: refusal.errors },
       );
     }
+    case "invalid-ask": {
+      const [first] = refusal.errors;
+      return new Problem("invalid-request", `"${first?.path}": ${first?.message}`, {
+        errors: refusal.errors.map((one) => ({ ...one, in: "json" })),
+      });
+    }
     case "runner-unavailable":
       return new Problem("runner-unavailable", refusal.text);
     case "device-unknown":

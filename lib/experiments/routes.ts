@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { jsonBody, jsonReply, problems } from "../http.ts";
 import { Experiment, ExperimentAsk, ExperimentState } from "./model.ts";
+import { ParameterDeclaration } from "./parameters.ts";
 
 export const tags = ["Experiments"];
 
@@ -26,6 +27,7 @@ const EXAMPLE: z.input<typeof Experiment> = {
   error: null,
   process: { pid: 4711, startTicks: 189_234 },
   phase: "lag phase",
+  parameters: { temperature: 30 },
   heldAtMs: null,
   holdAcknowledgedAtMs: null,
   rank: null,
@@ -43,6 +45,24 @@ export const ExperimentReply = Experiment.omit({ idempotencyKey: true, rank: tru
   }).openapi("Experiment", {
     example: { ...EXAMPLE, ownerLabel: "anna", position: null },
   });
+
+/** What a dry run gives: the submission as it would be queued. */
+const DryRunReply = z.object({
+  dryRun: z.literal(true),
+  title: z.string(),
+  kind: Experiment.shape.kind,
+  scriptSha256: z.string(),
+  devices: z.array(z.string()),
+  limits: Experiment.shape.limits,
+  endState: Experiment.shape.endState,
+  holdState: Experiment.shape.holdState,
+  parameters: Experiment.shape.parameters,
+  onInterrupt: Experiment.shape.onInterrupt,
+  declared: z.record(z.string(), ParameterDeclaration).nullable().openapi({
+    description: "Parameters the script declares; null: none",
+  }),
+  queuePosition: z.number().int().positive(),
+}).openapi("DryRun");
 
 /** A ULID, or the number people say. */
 const Id = z.string().min(1).max(40).openapi({
@@ -63,7 +83,8 @@ export const submitRoute = createRoute({
   summary: "Submit an experiment",
   description:
     "Checks the script, stores it and puts the experiment at the end of the queue. With an " +
-    "`Idempotency-Key` a repeated submission gives the first one's experiment.",
+    "`Idempotency-Key` a repeated submission gives the first one's experiment. With `dryRun` everything " +
+    "is checked and nothing is queued or kept.",
   request: {
     headers: z.object({
       "idempotency-key": z.string().regex(
@@ -72,8 +93,10 @@ export const submitRoute = createRoute({
       ).optional(),
     }),
     body: jsonBody(ExperimentAsk, {
-      script: "from bioreactor_client import Bioreactor\n\nwith Bioreactor() as reactor:\n" +
-        "    print(reactor.get_temperature())\n",
+      script: '# parameters: {"times": {"type": "integer", "minimum": 1, "default": 1}}\n' +
+        "from bioreactor_client import Bioreactor, parameters\n\nwith Bioreactor() as reactor:\n" +
+        '    for _ in range(parameters()["times"]):\n        print(reactor.get_temperature())\n',
+      parameters: { times: 3 },
       kind: "python",
       title: "One temperature",
       limits: { wallMs: 60_000 },
@@ -84,7 +107,10 @@ export const submitRoute = createRoute({
   },
   responses: {
     201: jsonReply("Queued", ExperimentReply),
-    200: jsonReply("Submitted before under this `Idempotency-Key`", ExperimentReply),
+    200: jsonReply(
+      "Submitted before under this `Idempotency-Key`; or, of a dry run, what would be queued",
+      z.union([ExperimentReply, DryRunReply]),
+    ),
     ...problems(
       "invalid-request",
       "malformed-body",

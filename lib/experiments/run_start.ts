@@ -92,6 +92,7 @@ async function commandOf(
     etc: o.etc,
     limits: experiment.limits,
     timeScale: o.timeScale(),
+    parameters: experiment.parameters,
     resumed: experiment.attempt > 1 && experiment.onInterrupt === "resume",
   };
   if (experiment.kind === "python") {

@@ -44,6 +44,8 @@ export interface RunPlace {
   /** Simulated seconds a second. */
   readonly timeScale: number;
   readonly resumed: boolean;
+  /** Values of the parameters the script declares. */
+  readonly parameters: Readonly<Record<string, unknown>>;
 }
 
 /** Port on which a boxed script finds the API, the originals' own. */
@@ -63,6 +65,7 @@ function environment(place: RunPlace, apiUrl: string, outputDir: string): Record
     TIME_SCALE: String(place.timeScale),
     ...(place.resumed ? { RESUME: "1" } : {}),
     ATTEMPT: String(place.attempt),
+    PARAMETERS: JSON.stringify(place.parameters),
     LANG: "C.UTF-8",
   };
 }

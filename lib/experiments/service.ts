@@ -38,7 +38,7 @@ import {
 import { type RunnerOptions, Runners } from "./runners.ts";
 import type { SupervisorCommand } from "./run_handle.ts";
 import { Retention } from "./retention.ts";
-import { prepareSubmission, type Submitter } from "./submission.ts";
+import { type Prepared, prepareSubmission, type Submitter } from "./submission.ts";
 import {
   type ChangeRefusal,
   ExperimentStore,
@@ -156,21 +156,30 @@ export class Experiments {
     ask: ExperimentAsk,
     by: Submitter,
   ): Promise<Result<Submitted, SubmitRefusal>> {
-    const prepared = await prepareSubmission(ask, by, {
+    const prepared = await this.#prepare(ask, by);
+    if (!prepared.ok) return prepared;
+    const limits = { active: this.o.config.activeLimit, waiting: WAITING_MAX };
+    const added = await this.store.add(prepared.value.draft, limits, by.actor);
+    if (!added.ok) return added;
+    const { experiment } = added.value;
+    const queuePosition = this.store.live.position(experiment.id) ?? 1;
+    this.waiting.wake();
+    return accept({ experiment, queuePosition, repeated: added.value.repeated });
+  }
+
+  /** Everything a submission is checked for; nothing is queued or kept. */
+  dryRun(ask: ExperimentAsk, by: Submitter): Promise<Result<Prepared, SubmitRefusal>> {
+    return this.#prepare({ ...ask, dryRun: true }, by);
+  }
+
+  #prepare(ask: ExperimentAsk, by: Submitter): Promise<Result<Prepared, SubmitRefusal>> {
+    return prepareSubmission(ask, by, {
       ...this.o,
       active: this.store.live.activeOf(by.owner),
       runners: this.runners,
       folders: this.folders,
       places: this.places,
     });
-    if (!prepared.ok) return prepared;
-    const limits = { active: this.o.config.activeLimit, waiting: WAITING_MAX };
-    const added = await this.store.add(prepared.value, limits, by.actor);
-    if (!added.ok) return added;
-    const { experiment } = added.value;
-    const queuePosition = this.store.live.position(experiment.id) ?? 1;
-    this.waiting.wake();
-    return accept({ experiment, queuePosition, repeated: added.value.repeated });
   }
 
   /** What can run scripts here: `null` where it can, else why not. */

@@ -35,7 +35,7 @@ export type Draft =
     "id" | "title" | "owner" | "kind" | "scriptSha256" | "devices" | "limits" | "endState"
   >
   & Pick<Experiment, "onInterrupt" | "idempotencyKey">
-  & Partial<Pick<Experiment, "holdState">>;
+  & Partial<Pick<Experiment, "holdState" | "parameters">>;
 
 export type AddRefusal =
   | { kind: "active-limit"; active: number; limit: number }

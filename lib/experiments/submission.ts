@@ -1,10 +1,13 @@
+import { createHash } from "node:crypto";
 import { statfsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { newId } from "../ids.ts";
 import { accept, refuse, type Result } from "../result.ts";
+import { stateErrors } from "./device_states.ts";
 import type { Folders } from "./folders.ts";
 import { type Experiment, ExperimentAsk, Limits, type SubmitRefusal } from "./model.ts";
+import { declaredParameters, type ParameterDeclarations, parameterValues } from "./parameters.ts";
 import type { RunDevices } from "./run_deps.ts";
 import type { Runners } from "./runners.ts";
 import { checkScript } from "./script_check.ts";
@@ -32,12 +35,19 @@ interface SubmissionDeps {
   readonly places: { etc: string; clients: string; scratch: string };
 }
 
-/** Checks a submission from the cheapest to the dearest, stores its script, and gives what is to be queued. */
+/** What is to be queued, and what its script declares. */
+export interface Prepared {
+  readonly draft: Draft;
+  /** `null`: it declares no parameters. */
+  readonly declared: ParameterDeclarations | null;
+}
+
+/** Checks a submission from the cheapest to the dearest, stores its script unless it is a dry run, and gives what is to be queued. */
 export async function prepareSubmission(
   given: ExperimentAsk,
   by: Submitter,
   deps: SubmissionDeps,
-): Promise<Result<Draft, SubmitRefusal>> {
+): Promise<Result<Prepared, SubmitRefusal>> {
   const { config } = deps;
   const ask = ExperimentAsk.parse(given);
   // Right after the start not every device has been heard of.
@@ -50,10 +60,16 @@ export async function prepareSubmission(
   if (active.length >= config.activeLimit && !repeated) {
     return refuse({ kind: "active-limit", active: active.length, limit: config.activeLimit });
   }
+  const declared = declaredParameters(ask.script, ask.kind);
+  if (!declared.ok) return refuse({ kind: "script-rejected", errors: declared.refusal });
+  const values = parameterValues(declared.value, ask.parameters);
+  if (!values.ok) return refuse({ kind: "invalid-ask", errors: values.refusal });
   const checked = await checkScript(ask.script, ask.kind, deps.runners, deps.places);
   if (!checked.ok) return checked;
-  const scriptSha256 = await deps.folders.keepScript(ask.script, ask.kind);
-  return accept({
+  const scriptSha256 = ask.dryRun
+    ? createHash("sha256").update(ask.script).digest("hex")
+    : await deps.folders.keepScript(ask.script, ask.kind);
+  const draft: Draft = {
     id: newId(deps.clock),
     title: ask.title === "" ? titleOf(ask.script) : ask.title,
     owner: by.owner,
@@ -63,9 +79,11 @@ export async function prepareSubmission(
     limits: Limits.parse({ ...config.limits, ...ask.limits }),
     endState: ask.endState,
     holdState: ask.holdState,
+    parameters: values.value,
     onInterrupt: ask.onInterrupt,
     idempotencyKey: by.idempotencyKey ?? null,
-  });
+  };
+  return accept({ draft, declared: declared.value });
 }
 
 function checkAsk(
@@ -84,6 +102,12 @@ function checkAsk(
   for (const deviceId of [...ask.devices, ...namedIn(ask)]) {
     if (!known.has(deviceId)) return refuse({ kind: "device-unknown", deviceId });
   }
+  const views = devices.list();
+  const errors = [
+    ...stateErrors("endState", ask.endState, views),
+    ...stateErrors("holdState", ask.holdState, views),
+  ];
+  if (errors.length > 0) return refuse({ kind: "invalid-ask", errors });
   const { bavail, bsize } = statfsSync(dir);
   const freeMb = Math.round(bavail * bsize / 1_048_576);
   if (freeMb < diskFloorMb) return refuse({ kind: "disk-full", freeMb, floorMb: diskFloorMb });

@@ -37,7 +37,11 @@ export class NotingDevices implements RunDevices {
   constructor(private readonly kv: Kv) {}
 
   list(): DeviceView[] {
-    return [view("stirrer", "actuator"), view("pump-inflow", "actuator"), view("co2", "sensor")];
+    return [
+      view("stirrer", "actuator", { duty: { type: "number", minimum: 0, maximum: 100 } }),
+      view("pump-inflow", "actuator", { flow: { type: "number", minimum: 0 } }),
+      view("co2", "sensor"),
+    ];
   }
   ready(): Promise<void> {
     return Promise.resolve();
@@ -62,7 +66,12 @@ export class NotingDevices implements RunDevices {
   }
 }
 
-function view(deviceId: string, kind: "sensor" | "actuator"): DeviceView {
+function view(
+  deviceId: string,
+  kind: "sensor" | "actuator",
+  properties?: Record<string, unknown>,
+): DeviceView {
+  const args = { type: "object", properties, additionalProperties: false };
   return {
     capability: {
       deviceId,
@@ -73,7 +82,7 @@ function view(deviceId: string, kind: "sensor" | "actuator"): DeviceView {
       simulated: true,
       description: "",
       channels: [],
-      operations: [],
+      operations: properties === undefined ? [] : [{ op: "set", label: "Set", args }],
       facts: {},
     },
     state: {

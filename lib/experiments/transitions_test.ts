@@ -33,6 +33,7 @@ function experiment(fields: Partial<Experiment> = {}): Experiment {
     process: null,
     phase: null,
     holdState: {},
+    parameters: {},
     heldAtMs: null,
     holdAcknowledgedAtMs: null,
     rank: null,

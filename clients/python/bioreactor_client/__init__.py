@@ -22,6 +22,7 @@ from .errors import (
     StopIncomplete,
     UnknownComponent,
 )
+from .experiment import parameters
 from .functions import (
     Config,
     balanced_flow,
@@ -55,6 +56,7 @@ __all__ = [
     "balanced_flow",
     "measure_all_data",
     "measure_and_write_sensor_data",
+    "parameters",
     "pid_controller",
     "ring_light_cycle",
     "time_scale",

@@ -95,6 +95,20 @@ class Experiment:
                 component="checkpoint", code="corrupt") from None
 
 
+def parameters(**defaults):
+    """Values of the parameters that the script's header declares; `defaults` where none is given.
+
+    Only outside of an experiment are there none: there the defaults are all there is.
+    """
+    try:
+        given = json.loads(os.environ.get("PARAMETERS") or "{}")
+    except ValueError:
+        raise ValueError("Cannot read PARAMETERS: it is not valid JSON") from None
+    if not isinstance(given, dict):
+        raise ValueError("Cannot read PARAMETERS: it is not a JSON object")
+    return {**defaults, **given}
+
+
 def output_dir(given=None):
     """Where the run's files go: `given`, else OUTPUT_DIR, else the current folder."""
     folder = given or os.environ.get("OUTPUT_DIR") or "."
