@@ -54,6 +54,8 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
   const { mainFace, doors } = facesOf(config);
   probePort(host, port);
   for (const door of doors) probePort(host, door.port, door.face);
+  // Early, before any device is touched; whether there is an admin is known once the stores are open.
+  assertSafeListen(config, { enabled: config.auth.enabled, hasAdmin: true });
   const folder = await openDataFolder(config.data.dir);
   let scripts: Deno.HttpServer<Deno.NetAddr> | null = null;
   const instrument = await openInstrument({

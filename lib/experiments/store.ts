@@ -137,6 +137,7 @@ export class ExperimentStore {
         }
         const experiment = Experiment.parse({
           ...draft,
+          title: draft.title || `Experiment ${order.nextNumber}`,
           v: 1,
           number: order.nextNumber,
           state: "queued",
