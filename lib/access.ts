@@ -57,6 +57,7 @@ export const ACCESS: readonly AccessEntry[] = [
   ...on("POST", OPERATE, "/api/v1/alarms/:id/acknowledge"),
 
   ...on("POST", SUBMIT, "/api/v1/experiments"),
+  ...on("POST", { role: "admin", scope: "experiments" }, "/api/v1/experiments/import"),
   ...on(
     "POST",
     SUBMIT,

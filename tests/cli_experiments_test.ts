@@ -101,4 +101,42 @@ Deno.test("a script is submitted, watched to its end, listed and downloaded from
     assert.equal(await run("submit", "binary.py"), EXIT.failed);
     assert.match(err.join(), /not UTF-8/);
   });
+
+  await t.step("the original's queue is taken over; what is damaged lies beside it", async () => {
+    const filed = (id: string) => ({
+      experiment_id: id,
+      user_session_id: "7f3a",
+      script_content: "print(1)",
+      status: "completed",
+      created_at: "2026-01-25T20:34:58.120411",
+    });
+    const text = JSON.stringify({ experiments: { a: filed("a"), b: filed("b") } });
+    writeFileSync(join(cwd, "queue.json"), text.slice(0, -9));
+    assert.equal(await run("import", "queue.json"), EXIT.failed);
+    assert.match(out.join("\n"), /completed +a/);
+    assert.match(err.join("\n"), /not taken: "b": the file is cut off in it/);
+    const [lost] = JSON.parse(readFileSync(join(cwd, "queue.json.quarantined.json"), "utf8"));
+    assert.equal(lost.id, "b");
+    writeFileSync(join(cwd, "queue.json"), text);
+    assert.equal(await run("import", "queue.json"), EXIT.ok);
+    assert.match(err.join("\n"), /1 imported, 1 were imported before/);
+    assert.equal(await run("import", "none.json"), EXIT.failed);
+  });
+
+  await t.step("only what runs is held, and only what is held is released", async () => {
+    script("held.ts", 'console.log("going");\nawait new Promise((r) => setTimeout(r, 600_000));\n');
+    await run("submit", "held.ts");
+    const number = out[0]!;
+    const watcher = terminal(instrument.url);
+    const going = watcher.seen("going");
+    const watching = watcher.run("watch", number);
+    await going;
+    assert.equal(await run("release", number), EXIT.refused);
+    assert.equal(await run("hold", number, "--reason", "a sample"), EXIT.ok);
+    assert.match(err.join("\n"), /is holding/);
+    assert.equal(await run("hold", number), EXIT.refused);
+    assert.equal(await run("release", number), EXIT.ok);
+    assert.equal(await run("cancel", number), EXIT.ok);
+    await watching;
+  });
 });

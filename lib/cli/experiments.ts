@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { delay, systemClock } from "../clock.ts";
@@ -126,6 +126,40 @@ export const release: CommandSpec = {
   run: (args, host) => change(args, host, "release"),
 };
 
+const importQueue: CommandSpec = {
+  name: "experiments import",
+  summary: "Take over the original hub's experiment_queue.json, also a damaged one",
+  positionals: "FILE",
+  options: CLIENT_OPTIONS,
+  notes: [
+    "What cannot be taken goes, with the reason, to FILE.quarantined.json. Doing it again is harmless.",
+  ],
+  async run(args, host) {
+    const file = resolve(host.cwd, args.positionals[0]!);
+    let queue: string;
+    try {
+      // Not every byte need be sound: what is damaged is told apart entry by entry.
+      queue = new TextDecoder().decode(readFileSync(file));
+    } catch (error) {
+      throw new CommandFailed(EXIT.failed, `Cannot read "${file}": ${(error as Error).message}`);
+    }
+    const { imported, repeated, quarantined } = await ApiClient.of(args, host).json<{
+      imported: { id: string; number: number; state: string }[];
+      repeated: number;
+      quarantined: { id: string; reason: string }[];
+    }>("POST", "/experiments/import", { queue });
+    const rows = imported.map(({ id, number, state }) => [String(number), state, id]);
+    for (const line of columns(["No.", "State", "There"], rows)) host.out(line);
+    host.err(`${imported.length} imported, ${repeated} were imported before`);
+    if (quarantined.length === 0) return EXIT.ok;
+    const aside = `${file}.quarantined.json`;
+    writeFileSync(aside, JSON.stringify(quarantined, null, 2) + "\n");
+    for (const { id, reason } of quarantined) host.err(`not taken: "${id}": ${reason}`);
+    host.err(`${quarantined.length} not taken are in "${aside}"`);
+    return EXIT.failed;
+  },
+};
+
 export const download: CommandSpec = {
   name: "experiments download",
   summary: "Download an experiment's files as a zip, also while it runs",
@@ -147,7 +181,16 @@ export const download: CommandSpec = {
   },
 };
 
-export const EXPERIMENT_COMMANDS = [submit, list, watch, cancel, hold, release, download];
+export const EXPERIMENT_COMMANDS = [
+  submit,
+  list,
+  watch,
+  cancel,
+  hold,
+  release,
+  download,
+  importQueue,
+];
 
 async function change(
   args: CommandArgs,

@@ -9,6 +9,7 @@ import { changeProblem, submitProblem } from "./problems.ts";
 import {
   cancelRoute,
   holdRoute,
+  importRoute,
   listRoute,
   moveRoute,
   noteRoute,
@@ -85,6 +86,11 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
     c.header("location", `/api/v1/experiments/${experiment.id}`);
     return repeated ? c.json(reply(experiment), 200) : c.json(reply(experiment), 201);
   });
+
+  api.openapi(
+    importRoute,
+    async (c) => c.json(await experiments.import(c.req.valid("json").queue, actor(c)), 200),
+  );
 
   api.openapi(listRoute, async (c) => {
     const { owner, state, limit, cursor } = c.req.valid("query");

@@ -126,6 +126,40 @@ export const submitRoute = createRoute({
   },
 });
 
+export const importRoute = createRoute({
+  method: "post",
+  path: "/experiments/import",
+  tags,
+  summary: "Take over the original hub's queue",
+  description:
+    "`queue` is the text of its `experiment_queue.json`, whole or cut off. What waits there " +
+    "waits here in its order, what has ended becomes a record, what ran is `interrupted`. Entries that " +
+    "cannot be taken come back with the reason. Doing it again takes only what was not taken before.",
+  request: {
+    body: jsonBody(
+      z.strictObject({ queue: z.string() }),
+      { queue: '{"experiments": {}, "queue_order": []}' },
+    ),
+  },
+  responses: {
+    200: jsonReply(
+      "What was taken, and what was not",
+      z.object({
+        imported: z.array(z.object({
+          id: z.string().openapi({ description: "In the file" }),
+          number: z.number().int(),
+          state: ExperimentState,
+        })),
+        repeated: z.number().int().openapi({ description: "Taken by an earlier import" }),
+        quarantined: z.array(
+          z.object({ id: z.string(), reason: z.string(), entry: z.unknown() }),
+        ),
+      }),
+    ),
+    ...problems("invalid-request", "malformed-body", "too-large", "forbidden"),
+  },
+});
+
 const Page = z.object({
   experiments: z.array(ExperimentReply),
   /** Cursor of the next page, or null at the end. */

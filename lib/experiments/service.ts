@@ -16,6 +16,7 @@ import {
   type SubmitRefusal,
 } from "./model.ts";
 import { type Estimate, Estimates } from "./estimates.ts";
+import { type Imported, importQueue } from "./import_queue.ts";
 import { archiveOf } from "./archive.ts";
 import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
@@ -172,9 +173,25 @@ export class Experiments {
     return this.#prepare({ ...ask, dryRun: true }, by);
   }
 
-  #prepare(ask: ExperimentAsk, by: Submitter): Promise<Result<Prepared, SubmitRefusal>> {
+  /** Takes over the original hub's `experiment_queue.json`, given as its text, whole or damaged. */
+  async import(text: string, actor: string): Promise<Imported> {
+    const config = { ...this.o.config, activeLimit: Infinity };
+    const { store, folders } = this;
+    const { clock } = this.o;
+    const prepare = (ask: ExperimentAsk, by: Submitter) => this.#prepare(ask, by, config);
+    const imported = await importQueue(text, actor, { store, folders, clock, prepare });
+    this.waiting.wake();
+    return imported;
+  }
+
+  #prepare(
+    ask: ExperimentAsk,
+    by: Submitter,
+    config = this.o.config,
+  ): Promise<Result<Prepared, SubmitRefusal>> {
     return prepareSubmission(ask, by, {
       ...this.o,
+      config,
       active: this.store.live.activeOf(by.owner),
       runners: this.runners,
       folders: this.folders,

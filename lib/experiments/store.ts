@@ -20,7 +20,14 @@ import {
   RunLease,
   waitingKey,
 } from "./keys.ts";
-import { Experiment, type ExperimentState, holdsRun, isTerminal, isWaiting } from "./model.ts";
+import {
+  Experiment,
+  type ExperimentState,
+  holdsRun,
+  isTerminal,
+  isWaiting,
+  type TerminalState,
+} from "./model.ts";
 import type { EventDraft } from "../events.ts";
 import { displacedEvent, eventOf } from "./experiment_events.ts";
 import { Live } from "./live.ts";
@@ -35,7 +42,8 @@ export type Draft =
     "id" | "title" | "owner" | "kind" | "scriptSha256" | "devices" | "limits" | "endState"
   >
   & Pick<Experiment, "onInterrupt" | "idempotencyKey">
-  & Partial<Pick<Experiment, "holdState" | "parameters">>;
+  & Partial<Pick<Experiment, "holdState" | "parameters" | "createdAtMs">>
+  & { readonly state?: "queued" | "paused" };
 
 export type AddRefusal =
   | { kind: "active-limit"; active: number; limit: number }
@@ -140,9 +148,9 @@ export class ExperimentStore {
           title: draft.title || `Experiment ${order.nextNumber}`,
           v: 1,
           number: order.nextNumber,
-          state: "queued",
+          state: draft.state ?? "queued",
           attempt: 0,
-          createdAtMs: this.clock.nowMs(),
+          createdAtMs: draft.createdAtMs ?? this.clock.nowMs(),
           startedAtMs: null,
           endedAtMs: null,
           exitCode: null,
@@ -168,11 +176,11 @@ export class ExperimentStore {
             [waitingKey(experiment.rank!, id), null],
             [byNumberKey(number, id), null],
             [byOwnerKey(owner, number, id), null],
-            [byStateKey("queued", number, id), null],
+            [byStateKey(experiment.state, number, id), null],
             [byScriptKey(experiment.scriptSha256, id), null],
             ...(asked === null ? [] : [[asked, id] as const]),
           ],
-          events: [eventOf(experiment, null, actor, "queued")],
+          events: [eventOf(experiment, null, actor, experiment.state)],
         });
       },
     );
@@ -185,6 +193,57 @@ export class ExperimentStore {
     }
     this.#committed(experiment, order);
     return accept({ experiment, repeated: false });
+  }
+
+  /** Adds one that ended elsewhere. Its idempotency key, which it must have, gives the first one again. */
+  async addEnded(
+    draft: Omit<Draft, "state"> & { idempotencyKey: string },
+    end:
+      & Pick<Experiment, "startedAtMs" | "endedAtMs" | "exitCode" | "error">
+      & { state: TerminalState },
+    actor: string,
+  ): Promise<{ experiment: Experiment; repeated: boolean }> {
+    const asked = askedKey(draft.owner, draft.idempotencyKey);
+    const added = await this.kv.transact<Experiment | string, never>(
+      [orderKey, asked],
+      ([seenOrder, seenAsked]) => {
+        if (typeof seenAsked!.value === "string") return accept({ value: seenAsked!.value });
+        const order = orderOf(seenOrder!.value);
+        const experiment = Experiment.parse({
+          createdAtMs: this.clock.nowMs(),
+          ...draft,
+          ...end,
+          title: draft.title || `Experiment ${order.nextNumber}`,
+          v: 1,
+          number: order.nextNumber,
+          attempt: end.startedAtMs === null ? 0 : 1,
+          process: null,
+          phase: null,
+        });
+        const { id, number, owner, state, scriptSha256 } = experiment;
+        return accept({
+          value: experiment,
+          set: [
+            [experimentKey(id), experiment],
+            [orderKey, { ...order, nextNumber: number + 1 }],
+            [byNumberKey(number, id), null],
+            [byOwnerKey(owner, number, id), null],
+            [byStateKey(state, number, id), null],
+            [byScriptKey(scriptSha256, id), null],
+            [asked, id],
+          ],
+          events: [eventOf(experiment, null, actor, `imported as ${state}`)],
+        });
+      },
+    );
+    if (!added.ok) throw new TypeError("A transaction that refuses nothing was refused");
+    if (typeof added.value !== "string") {
+      for (const listener of this.#listeners) listener(added.value);
+      return { experiment: added.value, repeated: false };
+    }
+    const first = await this.get(added.value);
+    if (first === null) throw new TypeError(`Index names experiment "${added.value}", not stored`);
+    return { experiment: first, repeated: true };
   }
 
   /** One arrow of the state diagram, in one commit. */
