@@ -9,6 +9,7 @@ import type { Config } from "./lib/config.ts";
 import { openDataFolder } from "./lib/data_folder.ts";
 import type { AgentSpec } from "./lib/devices/mod.ts";
 import { type Instrument, openInstrument } from "./lib/instrument/mod.ts";
+import { keepListening, type Listening } from "./lib/listening.ts";
 import type { OpenLog } from "./lib/log.ts";
 import { assertSafeListen } from "./lib/security.ts";
 import { buildApp } from "./routes/app.ts";
@@ -57,7 +58,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
   // Early, before any device is touched; whether there is an admin is known once the stores are open.
   assertSafeListen(config, { enabled: config.auth.enabled, hasAdmin: true });
   const folder = await openDataFolder(config.data.dir);
-  let scripts: Deno.HttpServer<Deno.NetAddr> | null = null;
+  let scripts: Listening | null = null;
   const instrument = await openInstrument({
     config,
     version: VERSION,
@@ -65,7 +66,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     log,
     folder,
     agents: agentsOf(config, denoDir),
-    apiUrl: () => `http://127.0.0.1:${scripts!.addr.port}`,
+    apiUrl: () => `http://127.0.0.1:${scripts!.port}`,
     ...(Deno.build.standalone
       ? {
         runs: await standaloneRuns({
@@ -79,7 +80,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     folder.close();
     throw error;
   });
-  const listeners: Deno.HttpServer[] = [];
+  const listeners: Listening[] = [];
   async function close(): Promise<void> {
     instrument.stream.close();
     instrument.compat.close();
@@ -101,12 +102,11 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
       dev,
       machineName: hostname(),
     });
-    const onListen = () => {};
     const main = listening(
       port,
       () =>
-        Deno.serve(
-          { hostname: host, port, onListen },
+        keepListening(
+          { hostname: host, port, clock, log },
           (request, info) =>
             app.fetch(request, {
               remoteAddr: info.remoteAddr,
@@ -120,23 +120,23 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
       const door = listening(
         port,
         () =>
-          Deno.serve(
-            { hostname: host, port, onListen },
+          keepListening(
+            { hostname: host, port, clock, log },
             (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr, face }),
           ),
         face,
       );
       listeners.push(door);
-      faces[face] = urlOf(host, door.addr.port);
+      faces[face] = urlOf(host, door.port);
     }
     // Running scripts come through a door of their own, where nothing but their token counts.
-    scripts = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen },
+    scripts = keepListening(
+      { hostname: "127.0.0.1", port: 0, clock, log },
       (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr, scriptsOnly: true }),
     );
     listeners.push(scripts);
     await instrument.experiments.begin();
-    return { instrument, url: urlOf(host, main.addr.port), faces, close };
+    return { instrument, url: urlOf(host, main.port), faces, close };
   } catch (error) {
     await close();
     throw error;
