@@ -89,7 +89,7 @@ runs("an experiment nobody named is called by its first comment or docstring lin
     "Growth at 30 degrees",
   );
   assert.equal(await titles("# -*- coding: utf-8 -*-\n# Chemostat\nx = 1\n"), "Chemostat");
-  assert.equal(await titles("x = 1\n# later\n"), "");
+  assert.equal(await titles("x = 1\n# later\n"), "Experiment 3");
 });
 
 const unboxed =
