@@ -14,24 +14,28 @@ import * as route11 from "./routes/login.tsx";
 import * as route12 from "./routes/problems/[kind].tsx";
 import * as route13 from "./routes/problems/index.tsx";
 import * as route14 from "./routes/settings/index.tsx";
-import * as route15 from "./routes/settings/theme.tsx";
-import * as route16 from "./routes/settings/tokens.tsx";
-import * as route17 from "./routes/settings/users.tsx";
+import * as route15 from "./routes/settings/simulator.tsx";
+import * as route16 from "./routes/settings/theme.tsx";
+import * as route17 from "./routes/settings/tokens.tsx";
+import * as route18 from "./routes/settings/users.tsx";
 import * as island0 from "./islands/AlarmBar.tsx";
-import * as island1 from "./islands/CommandForm.tsx";
-import * as island2 from "./islands/DeviceRows.tsx";
-import * as island3 from "./islands/DeviceTable.tsx";
-import * as island4 from "./islands/EventFeed.tsx";
-import * as island5 from "./islands/ExperimentTable.tsx";
-import * as island6 from "./islands/History.tsx";
-import * as island7 from "./islands/Keys.tsx";
-import * as island8 from "./islands/RunCard.tsx";
-import * as island9 from "./islands/RunHead.tsx";
-import * as island10 from "./islands/RunLog.tsx";
-import * as island11 from "./islands/RunPlot.tsx";
-import * as island12 from "./islands/ScriptEditor.tsx";
-import * as island13 from "./islands/SimulatorPanel.tsx";
-import * as island14 from "./islands/TopStatus.tsx";
+import * as island1 from "./islands/AlarmBoard.tsx";
+import * as island2 from "./islands/CommandForm.tsx";
+import * as island3 from "./islands/DeviceRows.tsx";
+import * as island4 from "./islands/DeviceTable.tsx";
+import * as island5 from "./islands/EventFeed.tsx";
+import * as island6 from "./islands/ExperimentBoard.tsx";
+import * as island7 from "./islands/History.tsx";
+import * as island8 from "./islands/Keys.tsx";
+import * as island9 from "./islands/RunFiles.tsx";
+import * as island10 from "./islands/RunHead.tsx";
+import * as island11 from "./islands/RunLog.tsx";
+import * as island12 from "./islands/RunPanel.tsx";
+import * as island13 from "./islands/RunPlot.tsx";
+import * as island14 from "./islands/ScriptEditor.tsx";
+import * as island15 from "./islands/SimulatorPanel.tsx";
+import * as island16 from "./islands/StopNotice.tsx";
+import * as island17 from "./islands/TopStatus.tsx";
 
 /** Pages and what wraps them, by their path below routes/. */
 export const routes = {
@@ -50,26 +54,30 @@ export const routes = {
   "problems/[kind].tsx": route12,
   "problems/index.tsx": route13,
   "settings/index.tsx": route14,
-  "settings/theme.tsx": route15,
-  "settings/tokens.tsx": route16,
-  "settings/users.tsx": route17,
+  "settings/simulator.tsx": route15,
+  "settings/theme.tsx": route16,
+  "settings/tokens.tsx": route17,
+  "settings/users.tsx": route18,
 };
 
 /** Islands by their path. */
 export const islands = {
   "islands/AlarmBar.tsx": island0,
-  "islands/CommandForm.tsx": island1,
-  "islands/DeviceRows.tsx": island2,
-  "islands/DeviceTable.tsx": island3,
-  "islands/EventFeed.tsx": island4,
-  "islands/ExperimentTable.tsx": island5,
-  "islands/History.tsx": island6,
-  "islands/Keys.tsx": island7,
-  "islands/RunCard.tsx": island8,
-  "islands/RunHead.tsx": island9,
-  "islands/RunLog.tsx": island10,
-  "islands/RunPlot.tsx": island11,
-  "islands/ScriptEditor.tsx": island12,
-  "islands/SimulatorPanel.tsx": island13,
-  "islands/TopStatus.tsx": island14,
+  "islands/AlarmBoard.tsx": island1,
+  "islands/CommandForm.tsx": island2,
+  "islands/DeviceRows.tsx": island3,
+  "islands/DeviceTable.tsx": island4,
+  "islands/EventFeed.tsx": island5,
+  "islands/ExperimentBoard.tsx": island6,
+  "islands/History.tsx": island7,
+  "islands/Keys.tsx": island8,
+  "islands/RunFiles.tsx": island9,
+  "islands/RunHead.tsx": island10,
+  "islands/RunLog.tsx": island11,
+  "islands/RunPanel.tsx": island12,
+  "islands/RunPlot.tsx": island13,
+  "islands/ScriptEditor.tsx": island14,
+  "islands/SimulatorPanel.tsx": island15,
+  "islands/StopNotice.tsx": island16,
+  "islands/TopStatus.tsx": island17,
 };

@@ -1,6 +1,16 @@
 import type { Experiment, ExperimentState } from "../lib/experiments/model.ts";
 import { formatDuration } from "./format.ts";
 
+/** An experiment as the API, the stream and the pages show it. */
+export type ShownExperiment = Omit<Experiment, "idempotencyKey" | "rank" | "process"> & {
+  readonly ownerLabel: string;
+  /** From 1, while it waits. */
+  readonly position: number | null;
+};
+
+/** Ended experiments on the overview. */
+export const LAST_SHOWN = 3;
+
 /** What the chip beside an experiment looks like; the word itself is always written too. */
 export function chipClass(state: ExperimentState): string {
   switch (state) {
@@ -26,21 +36,26 @@ export function stateWord(state: ExperimentState): string {
   return state.replaceAll("_", " ");
 }
 
+/** Its process may be alive. Told again here: the model brings its schemas along, which pages do not need. */
 export function isActive(state: ExperimentState): boolean {
   return ["starting", "running", "holding", "stopping"].includes(state);
 }
 
+export type Action = "pause" | "resume" | "hold" | "release" | "cancel";
+
 /** What a person may do to it now, in the order of the buttons. */
-export function actionsFor(state: ExperimentState): ("cancel" | "pause" | "resume")[] {
+export function actionsFor(state: ExperimentState): Action[] {
   switch (state) {
     case "queued":
       return ["pause", "cancel"];
     case "paused":
       return ["resume", "cancel"];
     case "starting":
-    case "running":
-    case "holding":
       return ["cancel"];
+    case "running":
+      return ["hold", "cancel"];
+    case "holding":
+      return ["release", "cancel"];
     default:
       return [];
   }
@@ -48,7 +63,7 @@ export function actionsFor(state: ExperimentState): ("cancel" | "pause" | "resum
 
 /** `5 h 12 m of 12 h`, `5 h 12 m`, or how long it took. */
 export function elapsedText(
-  { startedAtMs, endedAtMs, limits }: Pick<Experiment, "startedAtMs" | "endedAtMs" | "limits">,
+  { startedAtMs, endedAtMs, limits }: Pick<ShownExperiment, "startedAtMs" | "endedAtMs" | "limits">,
   nowMs: number,
 ): string {
   if (startedAtMs === null) return "not started";
@@ -57,9 +72,10 @@ export function elapsedText(
   return limits.wallMs === null ? elapsed : `${elapsed} of ${formatDuration(limits.wallMs)}`;
 }
 
-/** `you`, a user's or token's name, or a few characters that tell two guests apart. */
-export function ownerText(owner: string, mine: string): string {
-  if (owner === mine) return "you";
-  const [kind, name = ""] = owner.split(/:(.*)/s);
-  return kind === "session" ? `guest ${name.slice(0, 6)}` : name || owner;
+/** `you`, or what others may read of its owner. */
+export function ownerText(
+  { owner, ownerLabel }: Pick<ShownExperiment, "owner" | "ownerLabel">,
+  mine: string,
+): string {
+  return owner === mine ? "you" : ownerLabel;
 }

@@ -7,6 +7,8 @@ export interface Field {
   readonly name: string;
   readonly label: string;
   readonly hint: string;
+  /** `%`, `ml/s`; empty where there is none. */
+  readonly unit: string;
   readonly kind: "number" | "integer" | "boolean" | "choice" | "text";
   readonly required: boolean;
   readonly min?: number;
@@ -30,6 +32,7 @@ interface SchemaLike {
   default?: unknown;
   properties?: Record<string, SchemaLike>;
   required?: string[];
+  "x-unit"?: string;
 }
 
 /** Fields in the schema's order; properties that are neither numbers, words nor yes/no are left to the API. */
@@ -51,28 +54,38 @@ function fieldOf(name: string, property: SchemaLike, required: boolean): Field |
       ? undefined
       : String(property.default),
   };
-  const hint = property.description ?? inner.description ?? "";
+  const unit = property["x-unit"] ?? inner["x-unit"] ?? "";
+  // Descriptions for programs begin with the unit, which stands beside the field here.
+  const described = property.description ?? inner.description ?? "";
+  const hint = unit !== "" && described.startsWith(unit)
+    ? described.slice(unit.length).replace(/^[;,]\s*/, "")
+    : described;
   if (inner.enum !== undefined) {
-    return { ...base, hint, kind: "choice", choices: inner.enum.map(String) };
+    return { ...base, hint, unit, kind: "choice", choices: inner.enum.map(String) };
   }
   switch (inner.type) {
     case "boolean":
-      return { ...base, hint, kind: "boolean" };
+      return { ...base, hint, unit, kind: "boolean" };
     case "integer":
     case "number": {
       const min = inner.minimum ?? inner.exclusiveMinimum;
       const max = inner.maximum ?? inner.exclusiveMaximum;
-      const limits = rangeText(min, max);
+      // Many descriptions say it in words of their own: "0 dark to 255 full".
+      const said = [min, max].every((limit) =>
+        limit !== undefined && new RegExp(`(^|\\D)${limit}(\\D|$)`).test(hint)
+      );
+      const limits = said ? "" : rangeText(min, max);
       return {
         ...base,
         hint: [hint, limits].filter((part) => part !== "").join("; "),
+        unit,
         kind: inner.type,
         min,
         max,
       };
     }
     case "string":
-      return { ...base, hint, kind: "text" };
+      return { ...base, hint, unit, kind: "text" };
     default:
       return null;
   }
@@ -120,4 +133,24 @@ export function argsFrom(
     } else args[name] = value;
   }
   return args;
+}
+
+/** What is wrong with each field, from the `errors` of a problem: `args.duty` belongs to `duty`. */
+export function errorsByField(errors: unknown): Record<string, string> {
+  if (!Array.isArray(errors)) return {};
+  return Object.fromEntries(
+    errors.map(({ path, message }) => [String(path).replace(/^(body\.)?(args\.)?/, ""), message]),
+  );
+}
+
+/** A name for one command that nothing else has. Not `randomUUID`: browsers keep that from plain HTTP. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Whether a form can give every argument that is required; else the operation is for programs. */
+export function isFormable(args: Record<string, unknown>): boolean {
+  const names = new Set(fieldsOf(args).map(({ name }) => name));
+  return ((args as SchemaLike).required ?? []).every((name) => names.has(name));
 }

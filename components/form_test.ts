@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
-import { argsFrom, fieldsOf } from "./form.ts";
+import { argsFrom, errorsByField, fieldsOf, isFormable, newKey } from "./form.ts";
 
 const SCHEMA = {
   type: "object",
   properties: {
-    duty: { type: "number", title: "Duty", description: "%", minimum: 0, maximum: 100 },
+    duty: {
+      type: "number",
+      title: "Duty",
+      description: "%; 0 stops the bar",
+      "x-unit": "%",
+      minimum: 0,
+      maximum: 100,
+    },
     pixel: { anyOf: [{ type: "integer", minimum: 0, maximum: 31 }, { type: "null" }] },
+    red: { type: "integer", description: "0 dark to 255 full", minimum: 0, maximum: 255 },
     direction: { enum: ["heat", "cool"], type: "string", default: "heat" },
     blink: { type: "boolean" },
     nested: { type: "object" },
@@ -14,12 +22,14 @@ const SCHEMA = {
 };
 
 Deno.test("each simple property becomes a field with its limits beside it", () => {
-  const [duty, pixel, direction, blink, ...rest] = fieldsOf(SCHEMA);
+  const [duty, pixel, red, direction, blink, ...rest] = fieldsOf(SCHEMA);
+  assert.equal(red!.hint, "0 dark to 255 full", "limits are not said twice");
   assert.equal(rest.length, 0);
   assert.deepEqual(duty, {
     name: "duty",
     label: "Duty",
-    hint: "%; 0 to 100",
+    hint: "0 stops the bar; 0 to 100",
+    unit: "%",
     kind: "number",
     required: true,
     min: 0,
@@ -47,4 +57,24 @@ Deno.test("text in a number field reaches the driver's check as it was written",
     duty: "fast",
     blink: false,
   });
+});
+
+Deno.test("what is wrong is said beside the field it is about", () => {
+  const errors = [{ path: "args.duty", message: "too big", in: "json" }, {
+    path: "op",
+    message: "?",
+  }];
+  assert.deepEqual(errorsByField(errors), { duty: "too big", op: "?" });
+  assert.deepEqual(errorsByField(undefined), {});
+});
+
+Deno.test("each command has a name of its own", () => {
+  assert.match(newKey(), /^[0-9a-f]{32}$/);
+  assert.notEqual(newKey(), newKey());
+});
+
+Deno.test("an operation whose required arguments have no field is left to programs", () => {
+  assert.ok(isFormable(SCHEMA));
+  assert.ok(isFormable({}));
+  assert.ok(!isFormable({ properties: { pixels: { type: "array" } }, required: ["pixels"] }));
 });

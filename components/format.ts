@@ -22,9 +22,7 @@ export function formatNumber(value: number, decimals: number): string {
 /** `0.4 s`, `14 s`, `3 min`, `5 h 12 m`, `2 d 3 h`. Negative ages (a clock ahead of ours) count as none. */
 export function formatAge(ms: number): string {
   const s = Math.max(0, ms) / 1000;
-  if (s < 10) return `${s.toFixed(1)} s`;
-  if (s < 60) return `${Math.floor(s)} s`;
-  return formatDuration(ms);
+  return s < 9.95 ? `${s.toFixed(1)} s` : formatDuration(ms);
 }
 
 /** `45 s`, `12 min`, `5 h 12 m`, `2 d 3 h`. */
@@ -38,22 +36,72 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(h / 24)} d ${h % 24} h`;
 }
 
-/** `14:10:32` in the reader's zone (`timeZone` absent) or in the one named. */
-export function formatClock(atMs: number, timeZone?: string): string {
-  return new Date(atMs).toLocaleTimeString("en-GB", { timeZone, hour12: false });
+/** How a moment is written: `14:10:32`, `14:10`, `21 Nov 14:10:32`, `Friday, 21 November`. */
+export type TimeStyle = "clock" | "minute" | "stamp" | "day";
+
+const STYLES: Record<TimeStyle, Intl.DateTimeFormatOptions> = {
+  clock: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  minute: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+  stamp: { day: "numeric", month: "short", year: "numeric" },
+  day: { weekday: "long", day: "numeric", month: "long", year: "numeric" },
+};
+
+// Making one takes a thousand times as long as using it.
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatter(
+  key: string,
+  zone: string,
+  options: Intl.DateTimeFormatOptions,
+): Intl.DateTimeFormat {
+  const name = `${key} ${zone}`;
+  let found = formatters.get(name);
+  if (found === undefined) {
+    // Zones come from cookies: whoever invents many cannot make us keep them all.
+    if (formatters.size > 200) formatters.clear();
+    found = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone });
+    formatters.set(name, found);
+  }
+  return found;
 }
 
-/** `21 Nov 14:10:32`; the year too when it is not this one. */
-export function formatStamp(atMs: number, nowMs: number, timeZone?: string): string {
-  const at = new Date(atMs);
-  const sameYear = at.getUTCFullYear() === new Date(nowMs).getUTCFullYear();
-  const day = at.toLocaleDateString("en-GB", {
-    timeZone,
+/**
+ * A moment on the wall clock of `zone` (an IANA name). A year is written only where it is not that of
+ * `nowMs`.
+ */
+export function formatTime(atMs: number, style: TimeStyle, zone: string, nowMs = atMs): string {
+  if (style === "clock" || style === "minute") {
+    return formatter(style, zone, STYLES[style]).format(atMs);
+  }
+  const year = formatter("year", zone, { year: "numeric" });
+  const sameYear = year.format(atMs) === year.format(nowMs);
+  const { year: _, ...short } = STYLES[style];
+  const day = formatter(`${style} ${sameYear}`, zone, sameYear ? short : STYLES[style])
+    .format(atMs);
+  return style === "day" ? day : `${day} ${formatTime(atMs, "clock", zone)}`;
+}
+
+/** How far the wall clock of `zone` is ahead of UTC at `atMs`. */
+export function zoneAheadMs(zone: string, atMs: number): number {
+  const parts = formatter("parts", zone, {
+    year: "numeric",
+    month: "numeric",
     day: "numeric",
-    month: "short",
-    ...(sameYear ? {} : { year: "numeric" }),
-  });
-  return `${day} ${formatClock(atMs, timeZone)}`;
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+    hourCycle: "h23",
+  }).formatToParts(atMs);
+  const part = (type: string) => Number(parts.find((one) => one.type === type)?.value ?? 0);
+  const wall = Date.UTC(
+    part("year"),
+    part("month") - 1,
+    part("day"),
+    part("hour"),
+    part("minute"),
+    part("second"),
+  );
+  return wall - Math.floor(atMs / 1000) * 1000;
 }
 
 /** `1.2 kB`, `34 MB`: powers of 1000. */
@@ -69,8 +117,9 @@ export function formatBytes(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** An actor string as people read it: `experiment:01J…` is shown by its label where one is known. */
-export function formatActor(actor: string): string {
+/** An actor string as people read it; `me` is whoever reads. */
+export function formatActor(actor: string, me?: string): string {
+  if (actor === me) return "you";
   const [kind, name = ""] = actor.split(/:(.*)/s);
   switch (kind) {
     case "system":
@@ -78,8 +127,13 @@ export function formatActor(actor: string): string {
     case "local":
       return name === "" ? "local" : `local ${name.slice(0, 6)}`;
     case "experiment":
-      return "experiment";
+      return "an experiment";
     default:
       return name || actor;
   }
+}
+
+/** `peltier_current` as people say it. */
+export function inWords(name: string): string {
+  return name.replaceAll("_", " ");
 }

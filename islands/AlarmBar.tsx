@@ -1,56 +1,91 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { hearAlarms } from "../components/live.ts";
+import { acknowledgeAlarm, unseenFirst } from "../components/alarms.ts";
+import type { PageClock } from "../components/clock.ts";
+import { alarms, connect } from "../components/live.ts";
+import { Time } from "../components/Time.tsx";
 import type { Alarm } from "../lib/alarms/model.ts";
 
-/** The unacknowledged alarms that stand now, worst first, each with its way to acknowledge. */
-export default function AlarmBar({ initial }: { initial: Alarm[] }) {
-  const alarms = useSignal(initial);
-  useEffect(() =>
-    hearAlarms((changed) => {
-      alarms.value = [...alarms.value.filter(({ id }) => id !== changed.id), changed];
-    }), []);
+interface Props {
+  initial: Alarm[];
+  /** How many at once; the rest is a link. */
+  most: number;
+  /** Alarms that are told elsewhere on the page, by id. */
+  except: string[];
+  mayDrive: boolean;
+  clock: PageClock;
+}
 
-  async function acknowledge(event: Event, id: string) {
-    event.preventDefault();
-    const reply = await fetch(`/api/v1/alarms/${encodeURIComponent(id)}/acknowledge`, {
-      method: "POST",
-    }).catch(() => null);
-    if (reply?.ok) {
-      const changed: Alarm = await reply.json();
-      alarms.value = alarms.value.map((one) => one.id === id ? changed : one);
-    }
-  }
-
-  const open = alarms.value
-    .filter(({ clearedAtMs, acknowledgedBy }) => clearedAtMs === null && acknowledgedBy === null)
-    .toSorted((a, b) =>
-      Number(b.severity === "critical") - Number(a.severity === "critical") ||
-      a.raisedAtMs - b.raisedAtMs
-    );
+/** The alarms nobody has acknowledged, worst first, each with its way to acknowledge. */
+export default function AlarmBar({ initial, most, except, mayDrive, clock }: Props) {
+  useEffect(connect, []);
+  const open = unseenFirst(alarms.value ?? initial)
+    .filter(({ id, acknowledgedBy }) => acknowledgedBy === null && !except.includes(id));
   if (open.length === 0) return null;
   return (
     <>
-      {open.slice(0, 3).map((alarm) => (
-        <section
-          class={alarm.severity === "critical" ? "notice notice-crit" : "notice"}
-          key={alarm.id}
-          aria-label={alarm.title}
-        >
-          <span class="dot" />
-          <b>{alarm.title}</b>
-          <span class="grow">{alarm.text}</span>
-          <form
-            method="post"
-            action="/alarms"
-            onSubmit={(event) => acknowledge(event, alarm.id)}
-          >
-            <input type="hidden" name="acknowledge" value={alarm.id} />
-            <button class="btn" type="submit">Acknowledge</button>
-          </form>
-        </section>
+      {open.slice(0, most).map((alarm) => (
+        <AlarmNotice
+          key={`${alarm.id} ${alarm.raisedAtMs}`}
+          alarm={alarm}
+          mayDrive={mayDrive}
+          clock={clock}
+        />
       ))}
-      {open.length > 3 && <a class="btn btn-quiet" href="/alarms">{open.length - 3} more alarms</a>}
+      {open.length > most && (
+        <a class="more-alarms" href="/alarms">
+          {open.length - most === 1 ? "1 more alarm" : `${open.length - most} more alarms`}
+        </a>
+      )}
     </>
+  );
+}
+
+function AlarmNotice(
+  { alarm, mayDrive, clock }: { alarm: Alarm; mayDrive: boolean; clock: PageClock },
+) {
+  const pending = useSignal(false);
+  const failure = useSignal<string | null>(null);
+
+  async function acknowledge(event: Event) {
+    event.preventDefault();
+    if (pending.value) return;
+    pending.value = true;
+    failure.value = await acknowledgeAlarm(alarm.id);
+    pending.value = false;
+  }
+
+  return (
+    <section
+      class={alarm.severity === "critical" ? "notice notice-crit" : "notice"}
+      aria-label={alarm.title}
+    >
+      <span class="dot" />
+      <b>{alarm.title}</b>
+      <span class="grow">
+        {alarm.clearedAtMs !== null && (
+          <>
+            <b>
+              over since <Time atMs={alarm.clearedAtMs} clock={clock} as="minute" />
+            </b>
+            {"; "}
+          </>
+        )}
+        {alarm.text}
+        {alarm.clearedAtMs === null && (
+          <>
+            {" · since "}
+            <Time atMs={alarm.raisedAtMs} clock={clock} as="minute" />
+          </>
+        )}
+        {failure.value !== null && <span class="error" role="alert">. {failure.value}</span>}
+      </span>
+      {mayDrive && (
+        <form method="post" action="/alarms" onSubmit={acknowledge}>
+          <input type="hidden" name="acknowledge" value={alarm.id} />
+          <button class="btn" type="submit" aria-busy={pending.value}>Acknowledge</button>
+        </form>
+      )}
+    </section>
   );
 }

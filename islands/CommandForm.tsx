@@ -1,8 +1,11 @@
 import { useSignal } from "@preact/signals";
-import { argsFrom, type Field, fieldsOf } from "../components/form.ts";
-import { formatClock } from "../components/format.ts";
-import { deviceOf } from "../components/live.ts";
-import type { Operation } from "../lib/devices/model.ts";
+import { useEffect } from "preact/hooks";
+import type { PageClock } from "../components/clock.ts";
+import { argsFrom, errorsByField, type Field, fieldsOf, newKey } from "../components/form.ts";
+import { inWords } from "../components/format.ts";
+import { connect, deviceOf, instrumentNow, status } from "../components/live.ts";
+import { Time } from "../components/Time.tsx";
+import type { Holder, Operation } from "../lib/devices/model.ts";
 
 interface Props {
   deviceId: string;
@@ -10,7 +13,11 @@ interface Props {
   /** What stands in the fields at first: the present setpoint, or what a failed post held. */
   values: Record<string, unknown>;
   /** Why a post without scripts failed. */
-  failure: string | null;
+  failure: { text: string; errors: Record<string, string> } | null;
+  /** Who held the device when the page was made. */
+  holder: Holder | null;
+  stopped: boolean;
+  clock: PageClock;
 }
 
 type Outcome =
@@ -20,12 +27,16 @@ type Outcome =
   | { kind: "failed"; text: string; errors: Record<string, string> };
 
 /** One operation of a device. It cannot fire twice, keeps what was typed when it fails, and says why. */
-export default function CommandForm({ deviceId, operation, values, failure }: Props) {
+export default function CommandForm(props: Props) {
+  const { deviceId, operation, values, failure, clock } = props;
   const outcome = useSignal<Outcome>(
-    failure === null ? { kind: "none" } : { kind: "failed", text: failure, errors: {} },
+    failure === null ? { kind: "none" } : { kind: "failed", ...failure },
   );
+  useEffect(connect, []);
   const fields = fieldsOf(operation.args);
-  const holder = deviceOf(deviceId).value?.holder ?? null;
+  const device = deviceOf(deviceId).value;
+  const holder = device === null ? props.holder : device.holder;
+  const stopped = status.value === null ? props.stopped : status.value.stopped !== null;
 
   async function send(event: SubmitEvent) {
     event.preventDefault();
@@ -36,24 +47,29 @@ export default function CommandForm({ deviceId, operation, values, failure }: Pr
     try {
       const reply = await fetch(`/api/v1/devices/${deviceId}/commands`, {
         method: "POST",
-        headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
+        headers: { "content-type": "application/json", "idempotency-key": newKey() },
         body: JSON.stringify({ op: operation.op, args }),
       });
       const body = await reply.json();
       outcome.value = reply.ok
-        ? { kind: "done", atMs: Date.now(), readback: readbackText(body.readback) }
-        : { kind: "failed", text: body.detail, errors: errorsByField(body.errors) };
+        ? { kind: "done", atMs: instrumentNow(clock), readback: readbackText(body.readback) }
+        : {
+          kind: "failed",
+          text: body.detail ?? `The instrument answered ${reply.status}`,
+          errors: errorsByField(body.errors),
+        };
     } catch {
       outcome.value = {
         kind: "failed",
-        text:
-          "The instrument did not answer; the command may still have arrived. Look at the reading before you repeat it",
+        text: "The instrument did not answer, and the command may still have arrived. " +
+          "Look at the reading before you repeat it",
         errors: {},
       };
     }
   }
 
   const now = outcome.value;
+  const pending = now.kind === "pending";
   return (
     <form method="post" class="command" onSubmit={send}>
       <input type="hidden" name="op" value={operation.op} />
@@ -61,24 +77,39 @@ export default function CommandForm({ deviceId, operation, values, failure }: Pr
         <FieldInput
           key={field.name}
           field={field}
-          prefix={`${operation.op}-`}
+          id={`${operation.op}-${field.name}`}
           value={values[field.name]}
           error={now.kind === "failed" ? now.errors[field.name] : undefined}
         />
       ))}
       <div class="row">
-        <button class="btn btn-main" type="submit" aria-busy={now.kind === "pending"}>
-          {now.kind === "pending" ? "Waiting for the device" : operation.label}
+        <button
+          class="btn btn-main"
+          type="submit"
+          aria-busy={pending}
+          disabled={holder !== null || stopped}
+        >
+          {pending ? "Waiting for the device" : operation.label}
         </button>
-        {holder !== null && <span class="sub">held by {holder.label}</span>}
+        {holder !== null
+          ? (
+            <span class="sub">
+              held by <b>{holder.label}</b> since{" "}
+              <Time atMs={holder.sinceMs} clock={clock} as="minute" />; stop its run to drive it by
+              hand
+            </span>
+          )
+          : stopped && <span class="sub">the instrument is stopped; start it again first</span>}
+      </div>
+      <div role="status">
         {now.kind === "done" && (
-          <span class="sub num" role="status">
-            done at {formatClock(now.atMs)}; it reports {now.readback}
-          </span>
+          <p class="sub num outcome">
+            done at <Time atMs={now.atMs} clock={clock} />: it reports {now.readback}
+          </p>
         )}
       </div>
       {now.kind === "failed" && (
-        <p class="notice" role="alert">
+        <p class="notice notice-crit" role="alert">
           <span class="dot" />
           <span class="grow">{now.text}</span>
         </p>
@@ -88,22 +119,25 @@ export default function CommandForm({ deviceId, operation, values, failure }: Pr
 }
 
 function FieldInput(
-  { field, prefix, value, error }: {
-    field: Field;
-    prefix: string;
-    value: unknown;
-    error?: string;
-  },
+  { field, id, value, error }: { field: Field; id: string; value: unknown; error?: string },
 ) {
-  const id = prefix + field.name;
   const shown = value === undefined || value === null ? field.initial ?? "" : String(value);
-  const described = field.hint === "" ? undefined : `${id}-hint`;
+  const described = [
+    field.hint === "" ? null : `${id}-hint`,
+    error === undefined ? null : `${id}-error`,
+  ].filter((part) => part !== null).join(" ") || undefined;
+  const common = {
+    id,
+    name: field.name,
+    "aria-describedby": described,
+    "aria-invalid": error === undefined ? undefined : "true" as const,
+  };
   return (
-    <div class="field">
+    <div class={field.kind === "boolean" ? "field check" : "field"}>
       <label for={id}>{field.label}</label>
       {field.kind === "choice"
         ? (
-          <select id={id} name={field.name} aria-describedby={described}>
+          <select {...common}>
             {!field.required && field.initial === undefined && <option value="">unchanged</option>}
             {field.choices!.map((choice) => (
               <option key={choice} value={choice} selected={choice === shown}>{choice}</option>
@@ -111,39 +145,33 @@ function FieldInput(
           </select>
         )
         : field.kind === "boolean"
-        ? <input id={id} name={field.name} type="checkbox" checked={shown === "true"} />
+        ? <input {...common} type="checkbox" defaultChecked={shown === "true"} />
         : (
-          <input
-            id={id}
-            name={field.name}
-            type={field.kind === "text" ? "text" : "number"}
-            inputMode={field.kind === "text" ? undefined : "decimal"}
-            step={field.kind === "integer" ? 1 : "any"}
-            min={field.min}
-            max={field.max}
-            required={field.required}
-            defaultValue={shown}
-            aria-describedby={described}
-            aria-invalid={error === undefined ? undefined : "true"}
-          />
+          <span class="with-unit">
+            <input
+              {...common}
+              type={field.kind === "text" ? "text" : "number"}
+              inputMode={field.kind === "text" ? undefined : "decimal"}
+              step={field.kind === "integer" ? 1 : "any"}
+              min={field.min}
+              max={field.max}
+              required={field.required}
+              defaultValue={shown}
+              autocomplete="off"
+            />
+            {field.unit !== "" && <span class="unit">{field.unit}</span>}
+          </span>
         )}
-      {described !== undefined && <span class="hint" id={described}>{field.hint}</span>}
-      {error !== undefined && <span class="error">{error}</span>}
+      {field.hint !== "" && <span class="hint" id={`${id}-hint`}>{field.hint}</span>}
+      {error !== undefined && <span class="error" id={`${id}-error`}>{error}</span>}
     </div>
   );
 }
 
+/** What came back, without the lists only programs read. */
 function readbackText(readback: Record<string, unknown> | null): string {
-  if (readback === null) return "nothing";
-  return Object.entries(readback)
+  const parts = Object.entries(readback ?? {})
     .filter(([, value]) => ["number", "string", "boolean"].includes(typeof value))
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`)
-    .join(", ");
-}
-
-function errorsByField(errors: unknown): Record<string, string> {
-  if (!Array.isArray(errors)) return {};
-  return Object.fromEntries(
-    errors.map(({ path, message }) => [String(path).replace(/^(body\.)?(args\.)?/, ""), message]),
-  );
+    .map(([name, value]) => `${inWords(name)} ${value}`);
+  return parts.length === 0 ? "nothing" : parts.join(", ");
 }

@@ -1,140 +1,149 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { formatNumber, formatStamp, NO_VALUE } from "../components/format.ts";
-import { clockAheadMs, hearEvents, hearReadings, tick } from "../components/live.ts";
-import type { Mark, Panels } from "../components/plot/panels.ts";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { PageClock } from "../components/clock.ts";
+import { formatTime } from "../components/format.ts";
+import { hearEvents, hearReadings, instrumentNow, type LiveEvent } from "../components/live.ts";
+import { saveText } from "../components/plot/save.ts";
+import { isMark, isShown, type LoggedEvent, markOf } from "../components/plot/marks.ts";
+import type { Panels } from "../components/plot/panels.ts";
+import { ChannelMenu, ExportMenu, Legend, TableView } from "../components/plot/parts.tsx";
+import { Plot } from "../components/plot/Plot.tsx";
 import {
+  type Drawn,
+  EMPTY,
+  extend,
   gapLimitMs,
   keyOf,
-  nearest,
   type PlotBucket,
   type PlotChannel,
   type Trace,
-  WINDOWS,
 } from "../components/plot/shape.ts";
-import { exportHref, extend, fetchTraces } from "../components/plot/source.ts";
+import {
+  exportHref,
+  fetchData,
+  type PackedData,
+  type PlotData,
+  setpointSteps,
+  tracesOf,
+  unpacked,
+} from "../components/plot/source.ts";
+import {
+  type PlotView,
+  rangeOf,
+  RUN_WINDOW,
+  viewQuery,
+  WINDOWS,
+  windowTitle,
+} from "../components/plot/view.ts";
+import { zoneShown } from "../components/Time.tsx";
 
 interface Props {
-  title: string;
-  /** All that may be drawn; `shown` are drawn at first. */
+  /** All that may be drawn. */
   channels: PlotChannel[];
-  shown: string[];
+  /** What the address asked for. */
+  view: PlotView;
+  /** Drawn where the address names no channel. */
+  first: string[];
+  /** What `view` shows, as the server had it. */
+  data: PackedData;
+  /** Events worth a mark, newest first. */
+  events: LoggedEvent[];
   /** When the running experiment started, for the window `Run`. */
   runFromMs: number | null;
-  windowId: string;
-  /** Server time, for the first paint. */
-  nowMs: number;
-  /** Only events of this subject are marked; absent: the instrument's and experiments'. */
+  /** The instrument's oldest sample, where it is that new. */
+  firstMs: number | null;
+  /** Only events of this subject are marked, and its setpoints drawn; absent: the instrument's and runs'. */
   subject?: string;
+  clock: PageClock;
+  /** The page's own query, which other parts of the page keep their state in too. */
+  search: string;
 }
 
+/** What the browser has of one channel. */
+interface Known {
+  readonly trace: Trace;
+  readonly rows: readonly PlotBucket[];
+}
+const UNKNOWN: Known = { trace: EMPTY, rows: [] };
+
 const BUCKETS = 600;
+const EVENTS_MOST = 200;
 
 /** History of some channels: live while its window ends now, still while a person looks at a range. */
 export default function History(props: Props) {
-  const host = useRef<HTMLDivElement>(null);
+  const { channels, first, clock, subject, runFromMs, firstMs } = props;
   const panels = useRef<Panels | null>(null);
-  const shown = useSignal(props.shown);
-  const windowId = useSignal(props.windowId);
-  /** A range chosen by hand; `null`: the window that ends now. */
-  const range = useSignal<[number, number] | null>(null);
-  const traces = useSignal<Trace[]>([]);
-  const rows = useSignal<PlotBucket[][]>([]);
-  const bucketMs = useSignal(1000);
-  const marks = useSignal<Mark[]>([]);
+  const view = useSignal<PlotView>(props.view);
+  const loaded = useMemo(() => unpacked(props.data), []);
+  const bucketMs = useSignal(loaded.bucketMs);
+  const known = useSignal<Record<string, Known>>(
+    useMemo(() => knownOf(loaded, drawnOf(props.view)), []),
+  );
+  const events = useSignal(props.events);
   const hoverMs = useSignal<number | null>(null);
   const failure = useSignal<string | null>(null);
-  const loading = useSignal(true);
+  const busy = useSignal(false);
+  const asTable = useSignal(false);
 
-  const drawn = useComputed(() => props.channels.filter((c) => shown.value.includes(keyOf(c))));
-
-  function view(): [number, number] {
-    if (range.value !== null) return range.value;
-    const now = Date.now() + clockAheadMs.value;
-    if (windowId.value === "run" && props.runFromMs !== null) return [props.runFromMs, now];
-    return [now - (WINDOWS.find(({ id }) => id === windowId.value) ?? WINDOWS[0]).ms, now];
+  function drawnOf({ shown }: PlotView): PlotChannel[] {
+    return shown.flatMap((key) => channels.find((channel) => keyOf(channel) === key) ?? []);
   }
-
-  function paint() {
-    panels.current?.show(
-      drawn.value.flatMap((channel, index) => {
-        const trace = traces.value[index];
-        return trace === undefined ? [] : [{ channel, trace }];
-      }),
-      view(),
-      marks.value,
-    );
-  }
-
-  useEffect(() => {
-    let gone = false;
-    import("../components/plot/panels.ts").then(({ Panels }) => {
-      if (gone || host.current === null) return;
-      panels.current = new Panels(host.current, {
-        onRange: (fromMs, toMs) => range.value = [fromMs, toMs],
-        onHover: (atMs) => hoverMs.value = atMs,
-        onBack: () => range.value = null,
-      });
-      paint();
-    });
-    return () => {
-      gone = true;
-      panels.current?.destroy();
-    };
-  }, []);
+  const shown = useComputed(() => drawnOf(view.value));
+  const nowMs = instrumentNow(clock);
+  const range = rangeOf(view.value, nowMs, { runFromMs, firstMs });
+  const moved = view.value.range !== null;
 
   // What is asked for again: at each change of the view, and as a live window moves on.
   useEffect(() => {
     const asking = new AbortController();
     async function load() {
-      if (drawn.value.length === 0) return void (loading.value = false);
+      const asked = shown.value;
+      if (asked.length === 0) return;
       try {
-        const found = await fetchTraces(drawn.value, view(), BUCKETS, asking.signal);
-        traces.value = found.traces;
-        rows.value = found.rows;
-        bucketMs.value = found.bucketMs;
+        const span = rangeOf(view.value, instrumentNow(clock), { runFromMs, firstMs });
+        const data = await fetchData(asked, span, BUCKETS, asking.signal);
+        bucketMs.value = data.bucketMs;
+        known.value = knownOf(data, asked);
         failure.value = null;
       } catch (error) {
         if (asking.signal.aborted) return;
         failure.value = error instanceof Error ? error.message : String(error);
       }
-      loading.value = false;
-      paint();
+      busy.value = false;
     }
-    loading.value = true;
+    busy.value = true;
     load();
-    const again = range.value === null
-      ? setInterval(load, Math.max(30_000, (view()[1] - view()[0]) / BUCKETS))
-      : undefined;
-    remember(windowId.value, shown.value, range.value, props);
+    const again = moved
+      ? undefined
+      : setInterval(() => document.hidden || load(), Math.max(30_000, (range[1] - range[0]) / 600));
+    const seen = () => document.hidden || moved || load();
+    document.addEventListener("visibilitychange", seen);
+    remember(view.value, first);
     return () => {
       asking.abort();
       clearInterval(again);
+      document.removeEventListener("visibilitychange", seen);
     };
-  }, [shown.value, windowId.value, range.value]);
+  }, [view.value]);
 
-  // Live growth: readings are appended, the window slides, nothing is animated.
   useEffect(() => {
+    // Live growth: readings are appended, the window slides, nothing is animated.
     const stopReadings = hearReadings((readings) => {
-      if (range.value !== null) return;
-      traces.value = drawn.value.map((channel, index) => {
-        let trace = traces.value[index] ?? { line: [], low: [], high: [], gaps: [] };
-        for (const reading of readings) {
-          if (keyOf(reading) !== keyOf(channel) || typeof reading.value !== "number") continue;
-          const limit = gapLimitMs(channel.periodMs, bucketMs.value);
-          trace = extend(trace, reading.atMs, reading.value, limit);
-        }
-        return trace;
-      });
-    });
-    const stopEvents = hearEvents((event) => {
-      if (marked(event, props.subject)) {
-        marks.value = [...marks.value, { atMs: event.atMs, label: event.text }].slice(-100);
+      if (view.value.range !== null) return;
+      let next = known.value;
+      for (const { deviceId, channel: id, value, atMs } of readings) {
+        const key = keyOf({ deviceId, channel: id });
+        const channel = shown.value.find((one) => keyOf(one) === key);
+        if (channel === undefined || typeof value !== "number") continue;
+        const { trace, rows } = next[key] ?? UNKNOWN;
+        const limit = gapLimitMs(channel.periodMs, bucketMs.value);
+        next = { ...next, [key]: { rows, trace: extend(trace, atMs, value, limit) } };
       }
+      known.value = next;
     });
-    fetchMarks(props.subject).then((found) => {
-      marks.value = found;
-      paint();
+    const stopEvents = hearEvents((event: LiveEvent) => {
+      if (!isShown(event, subject) || events.value.some(({ seq }) => seq === event.seq)) return;
+      events.value = [event, ...events.value].slice(0, EVENTS_MOST);
     });
     return () => {
       stopReadings();
@@ -142,215 +151,136 @@ export default function History(props: Props) {
     };
   }, []);
 
-  useEffect(() => {
-    if (range.value === null && !document.hidden) paint();
-  }, [tick.value]);
-  useEffect(() => panels.current?.hover(hoverMs.value), [hoverMs.value]);
+  const drawn: Drawn[] = useMemo(() =>
+    shown.value.map((channel) => {
+      const { trace } = known.value[keyOf(channel)] ?? UNKNOWN;
+      if (channel.deviceId !== subject) return { channel, trace };
+      return { channel, trace, setpoint: setpointSteps(events.value, channel.channel, nowMs) };
+    }), [shown.value, known.value, events.value, nowMs]);
+  const marks = useMemo(
+    () => events.value.filter((event) => isMark(event, subject)).map(markOf).toReversed(),
+    [events.value],
+  );
+  const zone = zoneShown(clock);
+  const scene = useMemo(
+    () => ({ drawn, range, marks, zone }),
+    [drawn, marks, zone, range[0], range[1]],
+  );
+  const title = moved ? rangeText(range, zone, nowMs) : windowTitle(view.value.windowId);
+  const hrefTo = (windowId: string) =>
+    `?${
+      viewQuery(new URLSearchParams(props.search), { ...view.value, windowId, range: null }, first)
+    }`;
 
-  const moved = range.value !== null;
   return (
-    <section class="card plot">
+    <section class="card plot" aria-label="History">
       <header>
-        <h2>{moved ? rangeTitle(range.value!, props.nowMs) : props.title}</h2>
+        <h2 class="num">{title}</h2>
         <div class="seg" role="group" aria-label="Time window">
-          {[...WINDOWS, ...(props.runFromMs === null ? [] : [{ id: "run", label: "Run" }])].map((
-            { id, label },
-          ) => (
-            <button
-              type="button"
+          {[...WINDOWS, ...(runFromMs === null ? [] : [RUN_WINDOW])].map(({ id, label }) => (
+            <a
               key={id}
-              aria-pressed={!moved && windowId.value === id}
-              onClick={() => {
-                range.value = null;
-                windowId.value = id;
+              href={hrefTo(id)}
+              aria-current={!moved && view.value.windowId === id ? "true" : "false"}
+              onClick={(event) => {
+                if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+                event.preventDefault();
+                view.value = { ...view.value, windowId: id, range: null };
               }}
             >
               {label}
-            </button>
+            </a>
           ))}
         </div>
       </header>
       {failure.value !== null && (
         <p class="notice" role="status">
           <span class="dot" />
-          <span class="grow">No history to draw: {failure.value}</span>
+          <span class="grow">No newer history to draw: {failure.value}</span>
         </p>
       )}
-      <div
-        class={loading.value ? "panels loading" : "panels"}
-        ref={host}
-        role="img"
-        aria-label={`${
-          drawn.value.map((c) => c.label).join(", ")
-        } over time; the table view below has the numbers`}
-      />
-      <ul class="legend">
-        {drawn.value.map((channel, index) => (
-          <li key={keyOf(channel)}>
-            <i class={`swatch c${channel.colour}`} />
-            {channel.label}{" "}
-            <b class="num">
-              {valueAt(traces.value[index], channel, hoverMs.value, bucketMs.value)}
-            </b>{" "}
-            {channel.unit}
-          </li>
-        ))}
-        {hoverMs.value !== null && <li class="num">at {formatStamp(hoverMs.value, props.nowMs)}
-        </li>}
-        {moved && (
-          <li>
-            <button type="button" class="btn btn-quiet" onClick={() => range.value = null}>
+      {asTable.value
+        ? (
+          <TableView
+            channels={shown.value}
+            rows={shown.value.map((channel) => (known.value[keyOf(channel)] ?? UNKNOWN).rows)}
+            clock={clock}
+          />
+        )
+        : drawn.length === 0
+        ? <p class="panels empty">No channel is chosen. Choose one below.</p>
+        : (
+          <Plot
+            scene={scene}
+            hoverMs={hoverMs.value}
+            label={`${shown.value.map(({ label }) => label).join(", ")}: ${title}`}
+            busy={busy.value}
+            handle={panels}
+            onRange={(from, to) => view.value = { ...view.value, range: [from, to] }}
+            onHover={(atMs) => hoverMs.value = atMs}
+            onBack={() => view.value = { ...view.value, range: null }}
+          />
+        )}
+      <div class="plot-foot">
+        <Legend drawn={drawn} hoverMs={hoverMs.value} nowMs={moved ? null : nowMs} />
+        <div class="tools">
+          {hoverMs.value !== null && (
+            <span class="num at">{formatTime(hoverMs.value, "stamp", zone, nowMs)}</span>
+          )}
+          {moved && (
+            <button
+              type="button"
+              class="btn btn-quiet"
+              onClick={() => view.value = { ...view.value, range: null }}
+            >
               Back to live
             </button>
-          </li>
-        )}
-        <li class="push">
-          <details class="menu">
-            <summary class="btn btn-quiet">Channels</summary>
-            <fieldset class="menu-list">
-              <legend class="visually-hidden">Channels drawn</legend>
-              {props.channels.map((channel) => (
-                <label key={keyOf(channel)}>
-                  <input
-                    type="checkbox"
-                    checked={shown.value.includes(keyOf(channel))}
-                    onChange={() => shown.value = toggled(shown.value, keyOf(channel))}
-                  />
-                  {channel.label} <small>{channel.unit}</small>
-                </label>
-              ))}
-            </fieldset>
-          </details>
-          <details class="menu">
-            <summary class="btn btn-quiet">Export</summary>
-            <div class="menu-list">
-              <button type="button" class="btn btn-quiet" onClick={() => savePng()}>PNG</button>
-              <a class="btn btn-quiet" href={exportHref(drawn.value, [...now()], "csv")} download>
-                CSV
-              </a>
-              <a class="btn btn-quiet" href={exportHref(drawn.value, [...now()], "json")} download>
-                JSON
-              </a>
-            </div>
-          </details>
-        </li>
-      </ul>
-      <details class="table-view">
-        <summary>Table view</summary>
-        <TableView channels={drawn.value} rows={rows.value} nowMs={props.nowMs} />
-      </details>
+          )}
+          <ChannelMenu
+            channels={channels}
+            shown={view.value.shown}
+            search={props.search}
+            onChange={(keys) => view.value = { ...view.value, shown: keys }}
+          />
+          <button
+            type="button"
+            class="btn btn-quiet script-only"
+            aria-pressed={asTable.value}
+            onClick={() => asTable.value = !asTable.value}
+          >
+            {asTable.value ? "Chart" : "Table"}
+          </button>
+          <ExportMenu
+            csv={exportHref(shown.value, range, "csv")}
+            json={exportHref(shown.value, range, "json")}
+            onSvg={() =>
+              panels.current && saveText(panels.current.toSvg(title), "holdfast-history.svg")}
+            onPng={() => panels.current?.toPng(title)}
+          />
+        </div>
+      </div>
     </section>
   );
-
-  function now(): [number, number] {
-    return globalThis.document === undefined ? [props.nowMs - 900_000, props.nowMs] : view();
-  }
-
-  async function savePng() {
-    const picture = await panels.current?.toPng(`${props.title}, ${rangeTitle(view(), 0)}`);
-    if (picture === undefined) return;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(picture);
-    link.download = "holdfast-history.png";
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }
 }
 
-function TableView(
-  { channels, rows, nowMs }: { channels: PlotChannel[]; rows: PlotBucket[][]; nowMs: number },
-) {
-  const times = (rows[0] ?? []).map(({ atMs }) => atMs);
-  const step = Math.max(1, Math.ceil(times.length / 60));
-  return (
-    <div class="scroll-x">
-      <table>
-        <thead>
-          <tr>
-            <th>Time</th>
-            {channels.map((c) => <th class="num" key={keyOf(c)}>{`${c.label} ${c.unit}`}</th>)}
-          </tr>
-        </thead>
-        <tbody>
-          {times.map((atMs, index) => ({ atMs, index })).filter(({ index }) => index % step === 0)
-            .map(({ atMs, index }) => (
-              <tr key={atMs}>
-                <td class="num">{formatStamp(atMs, nowMs)}</td>
-                {channels.map((channel, column) => {
-                  const mean = rows[column]?.[index]?.mean ?? null;
-                  return (
-                    <td class="num" key={keyOf(channel)}>
-                      {mean === null ? NO_VALUE : formatNumber(mean, channel.decimals)}
-                    </td>
-                  );
-                })}
-              </tr>
-            ))}
-        </tbody>
-      </table>
-    </div>
-  );
+function knownOf(data: PlotData, channels: readonly PlotChannel[]): Record<string, Known> {
+  const traces = tracesOf(data, channels);
+  return Object.fromEntries(channels.map((channel, index) => [
+    keyOf(channel),
+    { trace: traces[index]!, rows: data.rows[index] ?? [] },
+  ]));
 }
 
-function toggled(list: string[], key: string): string[] {
-  return list.includes(key) ? list.filter((one) => one !== key) : [...list, key];
-}
-
-function valueAt(
-  trace: Trace | undefined,
-  channel: PlotChannel,
-  hoverMs: number | null,
-  bucketMs: number,
-): string {
-  const points = trace?.line ?? [];
-  const index = hoverMs === null
-    ? points.length - 1
-    : nearest(points, hoverMs, gapLimitMs(channel.periodMs, bucketMs));
-  const y = points[index]?.y ?? null;
-  return y === null ? NO_VALUE : formatNumber(y, channel.decimals);
-}
-
-function rangeTitle([fromMs, toMs]: [number, number], nowMs: number): string {
-  return `${formatStamp(fromMs, nowMs)} to ${formatStamp(toMs, nowMs)}`;
-}
-
-function marked(event: { type: string; subject: string }, subject?: string): boolean {
-  return subject === undefined
-    ? /^(experiment\.(state|annotation)|instrument\.)/.test(event.type)
-    : event.subject === subject && event.type === "device.setpoint";
-}
-
-async function fetchMarks(subject?: string): Promise<Mark[]> {
-  const query = new URLSearchParams(
-    subject === undefined
-      ? { limit: "100", type: "experiment.,instrument." }
-      : { limit: "100", subject, type: "device.setpoint" },
-  );
-  const reply = await fetch(`/api/v1/events?${query}`).catch(() => null);
-  if (!reply?.ok) return [];
-  const { events } = await reply.json() as {
-    events: { atMs: number; text: string; type: string; subject: string }[];
-  };
-  return events.filter((event) => marked(event, subject))
-    .map(({ atMs, text }) => ({ atMs, label: text }));
+function rangeText([fromMs, toMs]: readonly [number, number], zone: string, nowMs: number): string {
+  const from = formatTime(fromMs, "stamp", zone, nowMs);
+  const day = (text: string) => text.replace(/ [\d:]+$/, "");
+  const to = formatTime(toMs, "stamp", zone, nowMs);
+  return `${from} to ${day(from) === day(to) ? to.slice(day(to).length + 1) : to}`;
 }
 
 /** The address holds the view, so that a link shows the same to a colleague. */
-function remember(
-  windowId: string,
-  shown: string[],
-  range: [number, number] | null,
-  props: Props,
-): void {
+function remember(view: PlotView, first: string[]): void {
   const url = new URL(location.href);
-  const set = (name: string, value: string | null) =>
-    value === null ? url.searchParams.delete(name) : url.searchParams.set(name, value);
-  set("window", windowId === WINDOWS[0].id ? null : windowId);
-  set(
-    "channels",
-    shown.join() === props.shown.join() ? url.searchParams.get("channels") : shown.join(","),
-  );
-  set("from", range === null ? null : String(Math.round(range[0])));
-  set("to", range === null ? null : String(Math.round(range[1])));
-  if (url.href !== location.href) history.replaceState(null, "", url);
+  url.search = viewQuery(url.searchParams, view, first).toString();
+  if (url.href !== location.href) history.replaceState(history.state, "", url);
 }

@@ -1,6 +1,8 @@
 import { useSignal } from "@preact/signals";
+import { type RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { PLACES } from "../components/nav.ts";
+import { adoptZone } from "../components/Time.tsx";
 
 interface Choice {
   label: string;
@@ -10,33 +12,65 @@ interface Choice {
 
 const ACTIONS: Choice[] = [
   { label: "Submit an experiment", hint: "action", href: "/experiments/new" },
-  { label: "API description", hint: "docs", href: "/docs" },
   { label: "Change theme", hint: "action", href: "/settings#theme" },
+  { label: "Issue an API token", hint: "action", href: "/settings#tokens" },
+  { label: "API description", hint: "docs", href: "/docs" },
+  { label: "Problems and what to do", hint: "docs", href: "/problems" },
 ];
+const FOUND_MOST = 10;
+/** After `g`, the next letter counts for so long. */
+const PREFIX_MS = 1500;
 
-/** Keyboard ways around the page. No key here moves hardware, and Escape only closes dialogs. */
+/**
+ * Keyboard ways around the page, and what every page does once it is awake. No key here moves hardware,
+ * and Escape only closes what is open. Nothing is modal: STOP can be pressed at any moment.
+ */
 export default function Keys() {
   const palette = useRef<HTMLDialogElement>(null);
   const help = useRef<HTMLDialogElement>(null);
   const choices = useSignal<Choice[]>([]);
   const query = useSignal("");
-  const at = useSignal(0);
+  const back = useRef<HTMLElement | null>(null);
 
   const found = choices.value
     .filter(({ label, hint }) => matches(`${label} ${hint}`, query.value))
-    .slice(0, 12);
+    .slice(0, FOUND_MOST);
+
+  function open(dialog: RefObject<HTMLDialogElement>) {
+    if (dialog.current?.open !== false) return;
+    close();
+    back.current = document.activeElement as HTMLElement | null;
+    dialog.current.show();
+  }
+
+  /** Whether anything was open. */
+  function close(): boolean {
+    const open = [palette.current, help.current].filter((dialog) => dialog?.open);
+    for (const dialog of open) dialog!.close();
+    const menus = document.querySelectorAll<HTMLDetailsElement>("details.menu[open]");
+    for (const menu of menus) {
+      menu.open = false;
+      if (menu.contains(document.activeElement)) menu.querySelector("summary")?.focus();
+    }
+    if (open.length > 0) back.current?.focus();
+    return open.length + menus.length > 0;
+  }
 
   async function openPalette() {
     query.value = "";
-    at.value = 0;
-    choices.value = placesAndActions();
-    palette.current?.showModal();
-    choices.value = [...placesAndActions(), ...await devicesAndExperiments()];
+    choices.value = [...places(), ...ACTIONS];
+    open(palette);
+    choices.value = [...places(), ...ACTIONS, ...await devicesAndExperiments()];
   }
 
   useEffect(() => {
-    let prefixAtMs = 0;
+    adoptZone();
+    let prefixAtMs = -PREFIX_MS;
     function press(event: KeyboardEvent) {
+      if (event.key === "Escape") {
+        if (close()) event.preventDefault();
+        return;
+      }
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
         event.preventDefault();
         openPalette();
@@ -44,74 +78,88 @@ export default function Keys() {
       }
       if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
       if (event.key === "?") {
-        help.current?.showModal();
+        open(help);
       } else if (event.key === "g") {
         prefixAtMs = event.timeStamp;
-      } else if (event.timeStamp - prefixAtMs < 1500) {
-        prefixAtMs = 0;
+      } else if (event.timeStamp - prefixAtMs < PREFIX_MS) {
+        prefixAtMs = -PREFIX_MS;
         const place = PLACES.find(({ key }) => key === event.key);
         if (place !== undefined) location.href = place.href;
       }
     }
+    function pressElsewhere(event: PointerEvent) {
+      const inside = (element: Element | null) => element?.contains(event.target as Node);
+      for (const dialog of [palette.current, help.current]) {
+        if (dialog?.open && !inside(dialog)) dialog.close();
+      }
+      for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
+        if (!inside(menu)) menu.open = false;
+      }
+    }
     addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
+    addEventListener("pointerdown", pressElsewhere);
+    return () => {
+      removeEventListener("keydown", press);
+      removeEventListener("pointerdown", pressElsewhere);
+    };
   }, []);
 
-  function pick(event: KeyboardEvent) {
-    if (event.key === "ArrowDown") at.value = Math.min(at.value + 1, found.length - 1);
-    else if (event.key === "ArrowUp") at.value = Math.max(at.value - 1, 0);
-    else if (event.key === "Enter" && found[at.value] !== undefined) {
-      location.href = found[at.value]!.href;
-    } else return;
+  /** Arrows go through the list, from the field and back to it. */
+  function walk(event: KeyboardEvent) {
+    const input = palette.current!.querySelector("input")!;
+    const stops = [input, ...palette.current!.querySelectorAll<HTMLElement>("a")];
+    const at = stops.indexOf(document.activeElement as HTMLElement);
+    if (event.key === "Enter" && at === 0 && found[0] !== undefined) location.href = found[0].href;
+    else if (event.key === "ArrowDown") stops[Math.min(at + 1, stops.length - 1)]?.focus();
+    else if (event.key === "ArrowUp") stops[Math.max(at - 1, 0)]?.focus();
+    else return;
     event.preventDefault();
   }
 
   return (
     <>
-      <dialog class="palette" ref={palette} aria-label="Go to">
+      <dialog class="palette" ref={palette} aria-label="Go to" onKeyDown={walk}>
         <input
           type="search"
           placeholder="Go to a page, device or experiment"
           aria-label="Go to a page, device or experiment"
-          aria-controls="palette-found"
+          autocomplete="off"
           value={query}
-          onInput={(event) => {
-            query.value = event.currentTarget.value;
-            at.value = 0;
-          }}
-          onKeyDown={pick}
+          onInput={(event) => query.value = event.currentTarget.value}
         />
-        <ul id="palette-found">
+        <ul>
           {found.map((choice, index) => (
             <li key={choice.href + choice.label}>
-              <a href={choice.href} aria-current={index === at.value ? "true" : undefined}>
+              <a
+                href={choice.href}
+                class={index === 0 ? "first" : undefined}
+                aria-current="false"
+              >
                 {choice.label} <small>{choice.hint}</small>
               </a>
             </li>
           ))}
-          {found.length === 0 && <li class="empty">Nothing is called that here.</li>}
         </ul>
+        {found.length === 0 && <p class="empty">Nothing is called that here.</p>}
       </dialog>
       <dialog class="keys" ref={help} aria-label="Keys">
         <h2>Keys</h2>
         <dl>
-          <dt>
-            <kbd>Ctrl</kbd> <kbd>K</kbd>
-          </dt>
-          <dd>go to a page, device or experiment</dd>
+          <Key keys={["Ctrl", "K"]} what="go to a page, device or experiment" />
           {PLACES.map(({ key, label }) => (
-            <>
-              <dt>
-                <kbd>g</kbd> <kbd>{key}</kbd>
-              </dt>
-              <dd>{label}</dd>
-            </>
+            <Key key={key} keys={["g", key]} what={label.toLowerCase()} />
           ))}
-          <dt>
-            <kbd>?</kbd>
-          </dt>
-          <dd>this list</dd>
+          <Key keys={["+", "−"]} what="zoom a chart that has the focus" />
+          <Key keys={["←", "→"]} what="move along it" />
+          <Key keys={["Home"]} what="back to live" />
+          <Key keys={["Esc"]} what="close what is open; it never stops hardware" />
+          <Key keys={["?"]} what="this list" />
         </dl>
+        <p class="sub">
+          On a chart: drag to zoom, double click to go back, <kbd>Ctrl</kbd> with the wheel to zoom,
+          {" "}
+          <kbd>Shift</kbd> to move.
+        </p>
         <form method="dialog">
           <button class="btn" type="submit">Close</button>
         </form>
@@ -120,8 +168,17 @@ export default function Keys() {
   );
 }
 
-function placesAndActions(): Choice[] {
-  return [...PLACES.map(({ href, label }) => ({ href, label, hint: "page" })), ...ACTIONS];
+function Key({ keys, what }: { keys: string[]; what: string }) {
+  return (
+    <div>
+      <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+      <dd>{what}</dd>
+    </div>
+  );
+}
+
+function places(): Choice[] {
+  return PLACES.map(({ href, label }) => ({ href, label, hint: "page" }));
 }
 
 async function devicesAndExperiments(): Promise<Choice[]> {

@@ -1,96 +1,148 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import type { PageClock } from "../components/clock.ts";
 import {
-  actionsFor,
   chipClass,
   elapsedText,
   isActive,
+  ownerText,
+  type ShownExperiment,
   stateWord,
 } from "../components/experiments.ts";
-import { formatStamp } from "../components/format.ts";
-import { clockAheadMs, hearExperiments, tick } from "../components/live.ts";
-import type { Experiment } from "../lib/experiments/model.ts";
+import { hearExperiments, hearHello, instrumentNow } from "../components/live.ts";
+import { RunActions } from "../components/RunActions.tsx";
+import { Time } from "../components/Time.tsx";
 
 interface Props {
-  initial: Experiment;
-  mine: boolean;
-  nowMs: number;
+  initial: ShownExperiment;
+  /** The owner who looks, and whether it is theirs to change. */
+  mine: string;
+  mayChange: boolean;
+  clock: PageClock;
 }
 
-/** Title, state and what may be done now; live. */
-export default function RunHead({ initial, mine, nowMs }: Props) {
+/** Title, state, timeline and what may be done now; live. */
+export default function RunHead({ initial, mine, mayChange, clock }: Props) {
   const experiment = useSignal(initial);
-  const pending = useSignal<string | null>(null);
-  const failure = useSignal<string | null>(null);
 
-  useEffect(() =>
-    hearExperiments((changed) => {
-      if (changed.id !== initial.id) return;
-      const over = isActive(experiment.value.state) && !isActive(changed.state);
-      experiment.value = changed;
-      // Its files and its last lines are complete only now.
-      if (over) setTimeout(() => location.reload(), 800);
-    }), []);
+  useEffect(() => {
+    const stops = [
+      hearExperiments((changed) => {
+        if (changed.id === initial.id) experiment.value = changed;
+      }),
+      // What happened while nobody listened.
+      hearHello(async () => {
+        const reply = await fetch(`/api/v1/experiments/${initial.id}`).catch(() => null);
+        if (reply?.ok) experiment.value = await reply.json();
+      }),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }, []);
 
-  async function act(event: SubmitEvent, action: string) {
-    event.preventDefault();
-    if (pending.value !== null) return;
-    pending.value = action;
-    failure.value = null;
-    const reply = await fetch(`/api/v1/experiments/${initial.id}/${action}`, { method: "POST" })
-      .catch(() => null);
-    const body = await reply?.json().catch(() => null);
-    if (reply?.ok) experiment.value = body;
-    else failure.value = body?.detail ?? "The instrument did not answer";
-    pending.value = null;
-  }
-
-  const { number, title, state, error, exitCode, attempt, phase, createdAtMs } = experiment.value;
-  const now = (tick.value || nowMs) + clockAheadMs.value;
+  const now = instrumentNow(clock);
+  const { number, title, state, error, exitCode, attempt, phase, position, holdAcknowledgedAtMs } =
+    experiment.value;
   return (
     <>
       <div class="head">
         <h1>{title}</h1>
         <span class={chipClass(state)}>{stateWord(state)}</span>
-        {actionsFor(state).map((action) => (
-          <form
-            method="post"
-            key={action}
-            onSubmit={(event) => act(event, action)}
-          >
-            <input type="hidden" name="action" value={action} />
-            <button
-              class={action === "cancel" ? "btn btn-danger" : "btn"}
-              type="submit"
-              aria-busy={pending.value === action}
-            >
-              {action === "cancel" ? (isActive(state) ? "Stop run" : "Cancel") : WORDS[action]}
-            </button>
-          </form>
-        ))}
+        {mayChange && (
+          <RunActions
+            experiment={experiment.value}
+            onChange={(changed) => experiment.value = changed}
+          />
+        )}
       </div>
-      <p class="sub num">
-        experiment {number} · {mine ? "yours" : "somebody else’s"} · submitted{" "}
-        {formatStamp(createdAtMs, nowMs)} · {elapsedText(experiment.value, now)}
+      <p class="sub num under-head">
+        experiment {number} · {ownerText(experiment.value, mine)}
+        {position !== null && ` · place ${position} in the queue`}
         {attempt > 1 && ` · attempt ${attempt}`}
         {exitCode !== null && ` · exit code ${exitCode}`}
-        {phase !== null && ` · ${phase}`}
+        {phase !== null && isActive(state) && ` · ${phase}`}
       </p>
+      <Timeline experiment={experiment.value} nowMs={now} clock={clock} />
       {error !== null && (
         <p class={state === "failed" ? "notice notice-crit" : "notice"}>
           <span class="dot" />
-          <b>{error.code}</b>
+          <b>{END_WORDS[error.code] ?? error.code}</b>
           <span class="grow">{error.text}</span>
         </p>
       )}
-      {failure.value !== null && (
-        <p class="notice" role="alert">
+      {state === "holding" && (
+        <p class="notice">
           <span class="dot" />
-          <span class="grow">{failure.value}</span>
+          <b>Held</b>
+          <span class="grow">
+            Its devices stand in their hold state and its commands are refused.{" "}
+            {holdAcknowledgedAtMs === null
+              ? "Its script has not asked yet, so it does not know."
+              : "Its script knows."}
+          </span>
         </p>
       )}
     </>
   );
 }
 
-const WORDS = { pause: "Pause", resume: "Resume" };
+/** Why a run ended, in the words of a heading. */
+const END_WORDS: Record<string, string> = {
+  script: "The script failed",
+  memory: "It used too much memory",
+  output: "It wrote too much",
+  processes: "It started too many processes",
+  disk: "The disk is full",
+  wall: "Its time was up",
+  runner: "It could not be run",
+  restart: "Holdfast was restarted",
+  unstarted: "It never began",
+  cancel: "Stopped by a person",
+  stop: "STOP was pressed",
+};
+
+/** Submitted, started, ended or expected to end. */
+function Timeline(
+  { experiment, nowMs, clock }: { experiment: ShownExperiment; nowMs: number; clock: PageClock },
+) {
+  const { createdAtMs, startedAtMs, endedAtMs, limits } = experiment;
+  const limitMs = startedAtMs !== null && limits.wallMs !== null
+    ? startedAtMs + limits.wallMs
+    : null;
+  return (
+    <ol class="timeline num">
+      <li class="done">
+        <b>Submitted</b> <Time atMs={createdAtMs} clock={clock} as="stamp" />
+      </li>
+      <li class={startedAtMs === null ? undefined : "done"}>
+        <b>Started</b> {startedAtMs === null
+          ? endedAtMs === null ? "not yet" : "never"
+          : <Time atMs={startedAtMs} clock={clock} as="stamp" />}
+      </li>
+      <li class={endedAtMs === null ? undefined : "done"}>
+        {endedAtMs !== null
+          ? (
+            <>
+              <b>Ended</b> <Time atMs={endedAtMs} clock={clock} as="stamp" />
+            </>
+          )
+          : limitMs !== null
+          ? (
+            <>
+              <b>Ends by</b> <Time atMs={limitMs} clock={clock} as="stamp" />
+            </>
+          )
+          : <b>No time limit</b>}
+        {startedAtMs !== null && ` · ${elapsedText(experiment, nowMs)}`}
+      </li>
+      {startedAtMs !== null && limitMs !== null && endedAtMs === null && (
+        <li class="bar">
+          <progress
+            value={Math.min(1, (nowMs - startedAtMs) / (limitMs - startedAtMs))}
+            max={1}
+            aria-label="Share of the longest time this run may take"
+          />
+        </li>
+      )}
+    </ol>
+  );
+}

@@ -1,172 +1,256 @@
-import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { formatNumber, NO_VALUE } from "../components/format.ts";
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { PageClock } from "../components/clock.ts";
+import { isActive } from "../components/experiments.ts";
+import { formatNumber } from "../components/format.ts";
+import { hearEvents, hearExperiments } from "../components/live.ts";
 import type { Panels } from "../components/plot/panels.ts";
+import { ExportMenu, Legend, TableView } from "../components/plot/parts.tsx";
+import { Plot } from "../components/plot/Plot.tsx";
 import {
-  gapLimitMs,
-  nearest,
-  type PlotChannel,
-  type Trace,
-  traceOf,
-} from "../components/plot/shape.ts";
-import { keyOf } from "../components/plot/shape.ts";
+  baseName,
+  columnsOf,
+  drawnOf,
+  firstColumns,
+  NO_NUMBERS,
+  type RunColumn,
+  type RunNumbers,
+} from "../components/plot/run.ts";
+import { saveText } from "../components/plot/save.ts";
+import type { Mark } from "../components/plot/shape.ts";
 
 interface Props {
   id: string;
+  number: number;
+  /** It may still write. */
   live: boolean;
+  startedAtMs: number | null;
+  /** All columns of the file, and those drawn. */
+  columns: RunColumn[];
+  shown: string[];
+  /** The numbers of `shown`; `null` before the file has a header. */
+  numbers: RunNumbers | null;
+  /** What the script noted, oldest first. */
+  notes: { atMs: number; text: string }[];
+  clock: PageClock;
 }
 
-/** `GET …/data`: the columns of the run's CSV, lists already taken apart. */
-interface RunData {
-  columns: { name: string; unit: string; values: (number | null)[] }[];
-  /** Milliseconds since the run's first row. */
-  elapsedMs: number[];
-}
-
-const ROWS_MOST = 2000;
+const ROWS_MOST = 1500;
+const AGAIN_MS = 3000;
+/** A run of a week need not be read every three seconds. */
+const AGAIN_SHARE = 1 / 1000;
 
 /** The numbers a run has written, over the time since its first row. */
-export default function RunPlot({ id, live }: Props) {
-  const host = useRef<HTMLDivElement>(null);
+export default function RunPlot(props: Props) {
+  const { id, number, clock } = props;
   const panels = useRef<Panels | null>(null);
-  const data = useSignal<RunData | null>(null);
-  const hidden = useSignal<string[]>([]);
+  const numbers = useSignal<RunNumbers | null>(props.numbers);
+  const columns = useSignal(props.columns);
+  const shown = useSignal(props.shown);
+  const notes = useSignal(props.notes);
   const range = useSignal<[number, number] | null>(null);
   const hoverMs = useSignal<number | null>(null);
   const failure = useSignal<string | null>(null);
-
-  const drawn = useComputed(() => {
-    const { columns = [], elapsedMs = [] } = data.value ?? {};
-    const periodMs = elapsedMs.length < 2
-      ? 1000
-      : (elapsedMs.at(-1)! - elapsedMs[0]!) / (elapsedMs.length - 1);
-    return columns.filter(({ name, values }) =>
-      !hidden.value.includes(name) && values.some((value) => value !== null)
-    ).map(({ name, unit, values }, index) => {
-      const channel: PlotChannel = {
-        deviceId: "run",
-        channel: name,
-        label: name.replaceAll("_", " "),
-        unit,
-        decimals: 3,
-        periodMs,
-        colour: index % 8 + 1,
-      };
-      const buckets = values.map((value, row) => ({
-        atMs: elapsedMs[row]!,
-        min: value,
-        max: value,
-        mean: value,
-        count: value === null ? 0 : 1,
-      }));
-      return { channel, trace: traceOf(buckets, gapLimitMs(periodMs, periodMs)) };
-    });
-  });
-
-  function view(): [number, number] {
-    const elapsed = data.value?.elapsedMs ?? [];
-    return range.value ?? [0, Math.max(1000, elapsed.at(-1) ?? 0)];
-  }
+  const live = useSignal(props.live);
+  const asTable = useSignal(false);
 
   useEffect(() => {
     let gone = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     async function load() {
-      const reply = await fetch(`/api/v1/experiments/${id}/data?rows=${ROWS_MOST}`).catch(() =>
-        null
-      );
+      clearTimeout(timer);
+      const asked = [...new Set(shown.value.map(baseName))].join(",");
+      const query = new URLSearchParams({ rows: String(ROWS_MOST) });
+      if (asked !== "") query.set("columns", asked);
+      const reply = await fetch(`/api/v1/experiments/${id}/data?${query}`).catch(() => null);
+      const body = await reply?.json().catch(() => null);
       if (gone) return;
-      if (reply?.status === 404) data.value = { columns: [], elapsedMs: [] };
-      else if (!reply?.ok) failure.value = "The run's data cannot be read now";
-      else {
-        data.value = await reply.json();
+      if (reply?.ok) {
+        if (columns.value.length === 0) {
+          columns.value = columnsOf(body);
+          shown.value = firstColumns(body);
+        }
+        numbers.value = body;
         failure.value = null;
+      } else if (reply?.status !== 404) {
+        failure.value = body?.detail ?? "the instrument did not answer";
       }
+      const spanMs = numbers.value?.elapsedMs.at(-1) ?? 0;
+      if (live.value) timer = setTimeout(again, Math.max(AGAIN_MS, spanMs * AGAIN_SHARE));
     }
+    const again = () => document.hidden ? timer = setTimeout(again, AGAIN_MS) : load();
     load();
-    const again = live ? setInterval(() => document.hidden || load(), 3000) : undefined;
+    const stops = [
+      hearExperiments((changed) => {
+        if (changed.id !== id) return;
+        const now = isActive(changed.state);
+        // Begun: there will be rows. Ended: the last ones are there only now.
+        if (now !== live.value) {
+          live.value = now;
+          load();
+        }
+      }),
+      hearEvents(({ type, subject, atMs, text }) => {
+        if (type === "experiment.note" && subject === id) {
+          notes.value = [...notes.value, { atMs, text }];
+        }
+      }),
+    ];
     return () => {
       gone = true;
-      clearInterval(again);
-      panels.current?.destroy();
+      clearTimeout(timer);
+      stops.forEach((stop) => stop());
     };
-  }, []);
+  }, [shown.value]);
 
-  useEffect(() => {
-    if (drawn.value.length === 0 || host.current === null) return;
-    const paint = () => panels.current?.show(drawn.value, view(), []);
-    if (panels.current !== null) return paint();
-    import("../components/plot/panels.ts").then(({ Panels }) => {
-      if (host.current === null || panels.current !== null) return;
-      panels.current = new Panels(host.current, {
-        elapsed: true,
-        onRange: (from, to) => range.value = [from, to],
-        onHover: (at) => hoverMs.value = at,
-        onBack: () => range.value = null,
-      });
-      paint();
-    });
-  }, [drawn.value, range.value]);
-  useEffect(() => panels.current?.hover(hoverMs.value), [hoverMs.value]);
+  function choose(name: string) {
+    shown.value = shown.value.includes(name)
+      ? shown.value.filter((one) => one !== name)
+      : [...shown.value, name];
+    const url = new URL(location.href);
+    if (shown.value.length === 0) url.searchParams.delete("columns");
+    else url.searchParams.set("columns", shown.value.join(","));
+    history.replaceState(history.state, "", url);
+  }
 
-  const columns = data.value?.columns ?? [];
+  const drawn = useMemo(
+    () => drawnOf(numbers.value ?? NO_NUMBERS, shown.value, columns.value),
+    [numbers.value, shown.value, columns.value],
+  );
+  const marks = useMemo(() => {
+    const zeroMs = numbers.value?.startedAtMs ?? props.startedAtMs;
+    return zeroMs === null ? [] : notes.value.map(({ atMs, text }): Mark => ({
+      atMs: atMs - zeroMs,
+      label: text.replace(/^experiment \d+: /, ""),
+      href: "#happened",
+    }));
+  }, [notes.value, numbers.value?.startedAtMs]);
+  const endMs = Math.max(1000, numbers.value?.elapsedMs.at(-1) ?? 0);
+  const span = range.value ?? [0, endMs] as [number, number];
+  const scene = useMemo(
+    () => ({ drawn, range: span, marks, zone: null }),
+    [drawn, marks, span[0], span[1]],
+  );
+  const title = `Experiment ${number}`;
   return (
-    <>
+    <section class="card plot" aria-label="Measured by this run">
       <header>
         <h2>Measured by this run</h2>
-        {columns.length > 0 && (
-          <details class="menu">
-            <summary class="btn btn-quiet">Columns</summary>
-            <fieldset class="menu-list below">
-              <legend class="visually-hidden">Columns drawn</legend>
-              {columns.map(({ name }) => (
-                <label key={name}>
-                  <input
-                    type="checkbox"
-                    checked={!hidden.value.includes(name)}
-                    onChange={() =>
-                      hidden.value = hidden.value.includes(name)
-                        ? hidden.value.filter((one) => one !== name)
-                        : [...hidden.value, name]}
-                  />
-                  {name}
-                </label>
-              ))}
-            </fieldset>
-          </details>
+        {numbers.value !== null && (
+          <span class="sub num">{numbers.value.rows} rows in experiment_data.csv</span>
         )}
       </header>
-      {failure.value !== null && <p class="notice" role="status">{failure.value}</p>}
-      {data.value !== null && columns.length === 0 && (
-        <p class="empty">
-          Numbers appear when the script writes <code>experiment_data.csv</code>, as{" "}
-          <code>write_data_to_csv</code> does.
+      {failure.value !== null && (
+        <p class="notice" role="status">
+          <span class="dot" />
+          <span class="grow">The run's numbers cannot be read now: {failure.value}</span>
         </p>
       )}
-      <div
-        class={drawn.value.length === 0 ? "panels none" : "panels"}
-        ref={host}
-        role="img"
-        aria-label={`${
-          drawn.value.map(({ channel }) => channel.label).join(", ")
-        } over the time of the run`}
-      />
-      <ul class="legend">
-        {drawn.value.map(({ channel, trace }) => (
-          <li key={keyOf(channel)}>
-            <i class={`swatch c${channel.colour}`} />
-            {channel.label} <b class="num">{valueAt(trace, channel, hoverMs.value)}</b>{" "}
-            {channel.unit}
-          </li>
-        ))}
-      </ul>
-    </>
+      {numbers.value === null
+        ? (
+          <p class="empty">
+            Curves appear as soon as the script writes <code>experiment_data.csv</code>, as{" "}
+            <code>write_data_to_csv</code> does.
+          </p>
+        )
+        : asTable.value
+        ? (
+          <TableView
+            channels={drawn.map(({ channel }) => channel)}
+            rows={drawn.map(({ rows }) => rows)}
+            clock={clock}
+            elapsed
+          />
+        )
+        : drawn.length === 0
+        ? <p class="panels empty">No column is chosen. Choose one below.</p>
+        : (
+          <Plot
+            scene={scene}
+            hoverMs={hoverMs.value}
+            label={`${
+              drawn.map(({ channel }) => channel.label).join(", ")
+            } over the time of the run`}
+            busy={false}
+            handle={panels}
+            onRange={(from, to) => range.value = [Math.max(0, from), to]}
+            onHover={(at) => hoverMs.value = at}
+            onBack={() => range.value = null}
+          />
+        )}
+      {numbers.value !== null && (
+        <div class="plot-foot">
+          <Legend drawn={drawn} hoverMs={hoverMs.value} nowMs={null} />
+          <div class="tools">
+            {hoverMs.value !== null && (
+              <span class="num at">{formatNumber(hoverMs.value / 1000, 1)} s</span>
+            )}
+            {range.value !== null && (
+              <button
+                type="button"
+                class="btn btn-quiet"
+                onClick={() => range.value = null}
+              >
+                Whole run
+              </button>
+            )}
+            <ColumnMenu columns={columns.value} shown={shown.value} onChoose={choose} />
+            <button
+              type="button"
+              class="btn btn-quiet script-only"
+              aria-pressed={asTable.value}
+              onClick={() => asTable.value = !asTable.value}
+            >
+              {asTable.value ? "Chart" : "Table"}
+            </button>
+            <ExportMenu
+              csv={`/api/v1/experiments/${id}/files/experiment_data.csv`}
+              onSvg={() =>
+                panels.current &&
+                saveText(panels.current.toSvg(title), `experiment_${number}.svg`)}
+              onPng={() => panels.current?.toPng(title)}
+            />
+          </div>
+        </div>
+      )}
+    </section>
   );
 }
 
-function valueAt(trace: Trace, channel: PlotChannel, hoverMs: number | null): string {
-  const index = hoverMs === null
-    ? trace.line.length - 1
-    : nearest(trace.line, hoverMs, gapLimitMs(channel.periodMs, channel.periodMs));
-  const y = trace.line[index]?.y ?? null;
-  return y === null ? NO_VALUE : formatNumber(y, channel.decimals);
+function ColumnMenu(
+  { columns, shown, onChoose }: {
+    columns: readonly RunColumn[];
+    shown: readonly string[];
+    onChoose(name: string): void;
+  },
+) {
+  return (
+    <details class="menu">
+      <summary class="btn btn-quiet">Columns</summary>
+      <form class="menu-list" method="get">
+        <fieldset>
+          <legend class="visually-hidden">Columns drawn</legend>
+          {columns.map(({ name, unit }) => {
+            const on = shown.includes(name);
+            return (
+              <label key={name}>
+                <input
+                  type="checkbox"
+                  name="columns"
+                  value={name}
+                  checked={on}
+                  disabled={!on && shown.length >= 8}
+                  onChange={() => onChoose(name)}
+                />
+                {name} <small>{unit}</small>
+              </label>
+            );
+          })}
+        </fieldset>
+        <noscript>
+          <button class="btn" type="submit">Draw these</button>
+        </noscript>
+      </form>
+    </details>
+  );
 }

@@ -1,25 +1,27 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { inWords } from "../components/format.ts";
+import { FAULT_KINDS, faultAsk, SCALES, type SimulatedFault } from "../components/simulator.ts";
 
 interface Props {
   devices: { deviceId: string; label: string }[];
+  /** Faults and speed as the page was made; `null` where the simulator did not answer. */
+  faults: SimulatedFault[];
+  scale: number;
+  /** What a form without scripts was told. */
+  failure: string | null;
 }
-
-interface Fault {
-  id: number;
-  deviceId: string;
-  kind: string;
-}
-
-const KINDS = ["no_answer", "disconnect", "crc", "stuck", "drift", "slow"];
 
 /** Rehearsal: faults on demand and a faster clock, on simulated devices only. */
-export default function SimulatorPanel({ devices }: Props) {
-  const faults = useSignal<Fault[]>([]);
-  const scale = useSignal(1);
-  const failure = useSignal<string | null>(null);
+export default function SimulatorPanel(props: Props) {
+  const { devices } = props;
+  const faults = useSignal(props.faults);
+  const scale = useSignal(props.scale);
+  const failure = useSignal(props.failure);
+  const pending = useSignal(false);
 
-  async function ask(method: string, path: string, body?: unknown) {
+  async function ask(method: string, path: string, body?: unknown): Promise<boolean> {
+    pending.value = true;
     const reply = await fetch(`/api/v1/simulator/${path}`, {
       method,
       headers: body === undefined ? {} : { "content-type": "application/json" },
@@ -27,34 +29,37 @@ export default function SimulatorPanel({ devices }: Props) {
     }).catch(() => null);
     const answer = await reply?.json().catch(() => null);
     failure.value = reply?.ok ? null : answer?.detail ?? "The simulator did not answer";
-    return reply?.ok ? answer : null;
+    const list = await fetch("/api/v1/simulator/faults").catch(() => null);
+    if (list?.ok) faults.value = (await list.json()).faults;
+    pending.value = false;
+    return reply?.ok === true;
   }
 
-  async function refresh() {
-    const answer = await ask("GET", "faults");
-    if (answer !== null) {
-      faults.value = answer.faults;
-      if (typeof answer.timeScale === "number") scale.value = answer.timeScale;
-    }
-  }
-  useEffect(() => void refresh(), []);
+  // Faults end by themselves.
+  useEffect(() => {
+    const again = setInterval(async () => {
+      if (document.hidden || faults.value.length === 0) return;
+      const list = await fetch("/api/v1/simulator/faults").catch(() => null);
+      if (list?.ok) faults.value = (await list.json()).faults;
+    }, 3000);
+    return () => clearInterval(again);
+  }, []);
 
   async function add(event: SubmitEvent) {
     event.preventDefault();
+    if (pending.value) return;
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const seconds = Number(form.get("seconds"));
-    await ask("POST", "faults", {
-      deviceId: form.get("device"),
-      kind: form.get("kind"),
-      durationS: seconds > 0 ? seconds : null,
-      ...(form.get("kind") === "drift" ? { magnitude: 10 } : {}),
-      ...(form.get("kind") === "slow" ? { magnitude: 1500 } : {}),
-    });
-    await refresh();
+    await ask(
+      "POST",
+      "faults",
+      faultAsk(String(form.get("device")), String(form.get("kind")), seconds),
+    );
   }
 
+  const nameOf = (id: string) => devices.find(({ deviceId }) => deviceId === id)?.label ?? id;
   return (
-    <section class="card wide" id="simulator">
+    <section class="card wide" id="simulator" aria-label="Simulator">
       <header>
         <h2>Simulator</h2>
         <span class="sub">
@@ -67,55 +72,81 @@ export default function SimulatorPanel({ devices }: Props) {
           <span class="grow">{failure.value}</span>
         </p>
       )}
-      <form class="row filter" onSubmit={add}>
-        <label for="fault-device">Device</label>
-        <select id="fault-device" name="device">
-          {devices.map(({ deviceId, label }) => (
-            <option key={deviceId} value={deviceId}>{label}</option>
-          ))}
-        </select>
-        <label for="fault-kind">Fault</label>
-        <select id="fault-kind" name="kind">
-          {KINDS.map((kind) => <option key={kind} value={kind}>{kind.replace("_", " ")}</option>)}
-        </select>
-        <label for="fault-seconds">for</label>
-        <span class="with-unit">
-          <input id="fault-seconds" name="seconds" type="number" min={0} defaultValue="60" />
-          <span class="unit">s</span>
+      <form class="row filter" method="post" action="/settings/simulator" onSubmit={add}>
+        <span class="pair">
+          <label for="fault-device">Device</label>
+          <select id="fault-device" name="device">
+            {devices.map(({ deviceId, label }) => (
+              <option key={deviceId} value={deviceId}>{label}</option>
+            ))}
+          </select>
         </span>
-        <button class="btn" type="submit">Add fault</button>
+        <span class="pair">
+          <label class="visually-hidden" for="fault-kind">Fault</label>
+          <select id="fault-kind" name="kind">
+            {FAULT_KINDS.map(({ kind, label }) => <option key={kind} value={kind}>{label}</option>)}
+          </select>
+        </span>
+        <span class="pair">
+          <label for="fault-seconds">for</label>
+          <span class="with-unit">
+            <input
+              class="short"
+              id="fault-seconds"
+              name="seconds"
+              type="number"
+              min={0}
+              defaultValue="60"
+            />
+            <span class="unit">s, 0 until cleared</span>
+          </span>
+        </span>
+        <button class="btn" type="submit" name="act" value="add" aria-busy={pending.value}>
+          Add fault
+        </button>
       </form>
-      <ul class="plain-list">
-        {faults.value.map((fault) => (
-          <li key={fault.id}>
-            <b>{fault.deviceId}</b> {fault.kind.replace("_", " ")}
-          </li>
-        ))}
-      </ul>
+      {faults.value.length > 0 && (
+        <ul class="plain-list">
+          {faults.value.map((fault) => (
+            <li key={fault.id}>
+              <b>{nameOf(fault.deviceId)}</b>{" "}
+              {FAULT_KINDS.find(({ kind }) => kind === fault.kind)?.label ?? inWords(fault.kind)}
+              {!fault.active && <small>not yet</small>}
+            </li>
+          ))}
+        </ul>
+      )}
       <div class="row">
         {faults.value.length > 0 && (
-          <button
-            type="button"
-            class="btn"
-            onClick={async () => {
-              await ask("DELETE", "faults");
-              await refresh();
+          <form
+            method="post"
+            action="/settings/simulator"
+            onSubmit={(event) => {
+              event.preventDefault();
+              ask("DELETE", "faults");
             }}
           >
-            Clear all faults
-          </button>
+            <button class="btn" type="submit" name="act" value="clear">Clear all faults</button>
+          </form>
         )}
-        <label for="time-scale">Simulated seconds a second</label>
-        <select
-          id="time-scale"
-          value={String(scale.value)}
-          onChange={async (event) => {
-            const timeScale = Number(event.currentTarget.value);
-            if (await ask("PUT", "time-scale", { timeScale }) !== null) scale.value = timeScale;
-          }}
-        >
-          {[1, 10, 60, 600, 1000].map((n) => <option key={n} value={String(n)}>{n}</option>)}
-        </select>
+        <form class="row" method="post" action="/settings/simulator">
+          <label for="time-scale">Simulated seconds a second</label>
+          <select
+            id="time-scale"
+            name="scale"
+            onChange={async (event) => {
+              const next = Number(event.currentTarget.value);
+              if (await ask("PUT", "time-scale", { scale: next })) scale.value = next;
+            }}
+          >
+            {[...new Set([...SCALES, scale.value])].map((n) => (
+              <option key={n} value={String(n)} selected={n === scale.value}>{n}</option>
+            ))}
+          </select>
+          <noscript>
+            <button class="btn" type="submit" name="act" value="scale">Use</button>
+          </noscript>
+        </form>
       </div>
     </section>
   );

@@ -23,8 +23,7 @@ with Bioreactor() as bio:
             bio.log_event("heater on" if warm else "heater off")
         row = measure_all_data(bio, elapsed=elapsed)
         write_data_to_csv(row)
-        od = (row["od_voltages"] or [None])[0]
-        print(f"{elapsed:4.0f} s  {row['temperature']} °C  OD {od} V  CO2 {row['co2_ppm']} ppm")
+        print(f"{elapsed:3.0f} s  {row['temperature']} °C  {row['co2_ppm']} ppm")
         # Wait for the next turn, not for two seconds: measuring takes time too.
         time.sleep(max(0, start + (turn + 1) * INTERVAL_S - time.monotonic()))
 

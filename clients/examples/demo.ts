@@ -24,10 +24,7 @@ const jobs = bio.run([
       }
       const row = await measureAllData(bio, { elapsed });
       writeDataToCsv(row);
-      const [od = null] = row.od_voltages as (number | null)[];
-      console.log(
-        `${elapsed.toFixed(0)} s  ${row.temperature} °C  OD ${od} V  CO2 ${row.co2_ppm} ppm`,
-      );
+      console.log(`${elapsed.toFixed(0)} s  ${row.temperature} °C  ${row.co2_ppm} ppm`);
     },
     INTERVAL_S,
     DURATION_S,

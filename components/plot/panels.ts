@@ -8,151 +8,237 @@ import {
   type Plugin,
   PointElement,
 } from "chart.js";
-import annotation, { type AnnotationOptions } from "chartjs-plugin-annotation";
 import zoom from "chartjs-plugin-zoom";
-import { formatClock, formatNumber, formatStamp } from "../format.ts";
-import { panelsOf, type PlotChannel, type Point, timeTicks, type Trace } from "./shape.ts";
+import { zoneAheadMs } from "../format.ts";
+import { tickText, timeTicks, type ValueAxis, valueAxis } from "./axis.ts";
+import {
+  type Drawn,
+  extentOf,
+  type Mark,
+  panelsOf,
+  panelTitle,
+  type Point,
+  type Trace,
+} from "./shape.ts";
+import {
+  colourOf,
+  DASHES,
+  intervalsIn,
+  LAYOUT,
+  pictureOf,
+  placed,
+  type PlacedMark,
+} from "./svg.ts";
+import { RANGE_MIN_MS } from "./view.ts";
 
-Chart.register(LineController, LineElement, PointElement, LinearScale, Filler, annotation);
+Chart.register(LineController, LineElement, PointElement, LinearScale, Filler);
 // Its types describe a CommonJS module; what the bundle gives is the plugin itself.
 Chart.register(zoom as unknown as Plugin);
 
-/** A moment worth a line across all panels. */
-export interface Mark {
-  readonly atMs: number;
-  readonly label: string;
-  readonly href?: string;
-}
-
 export interface PanelsOptions {
-  /** A person chose a range by dragging, with the wheel or with two fingers. */
+  /** A person chose a range by dragging, with the wheel, with two fingers or with keys. */
   onRange(fromMs: number, toMs: number): void;
   /** Pointer at this time, or gone. */
   onHover(atMs: number | null): void;
-  /** Double click: back to the window before the zoom. */
+  /** Double click or Home: back to the window before the zoom. */
   onBack(): void;
-  /** x is seconds since the start of a run, not a time of day. */
-  elapsed?: boolean;
 }
 
-export interface Drawn {
-  readonly channel: PlotChannel;
-  readonly trace: Trace;
+/** What one drawing shows. */
+export interface Scene {
+  readonly drawn: readonly Drawn[];
+  readonly range: readonly [number, number];
+  readonly marks: readonly Mark[];
+  /** Zone of the time axis; `null`: time since the start of a run. */
+  readonly zone: string | null;
 }
 
-const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
-/** Room for the axis labels, the same in every panel so that times line up. */
-const AXIS_WIDTH = 52;
+interface Panel {
+  readonly unit: string;
+  readonly chart: Chart<"line", Point[]>;
+  readonly canvas: HTMLCanvasElement;
+}
 
 /** One chart a unit, stacked on one shared time axis; ours, on chart.js. */
 export class Panels {
-  #charts: { unit: string; chart: Chart<"line", Point[]>; canvas: HTMLCanvasElement }[] = [];
-  #drawn: readonly Drawn[] = [];
-  #range: [number, number] = [0, 1];
+  #panels: Panel[] = [];
+  #scene: Scene = { drawn: [], range: [0, 1], marks: [], zone: "UTC" };
   #hoverMs: number | null = null;
+  readonly #flags = document.createElement("div");
+  /** Themes change colours under a chart that stands. */
+  readonly #themes = matchMedia("(prefers-color-scheme: dark)");
+  readonly #resized: ResizeObserver;
+  readonly #rebuild = () => {
+    this.#build();
+    this.#update();
+  };
+  readonly #keys = (event: KeyboardEvent) => this.#key(event);
 
-  constructor(private readonly host: HTMLElement, private readonly options: PanelsOptions) {}
-
-  /** Draws all; charts are kept while the set of units stays. */
-  show(drawn: readonly Drawn[], range: [number, number], marks: readonly Mark[]): void {
-    this.#drawn = drawn;
-    this.#range = range;
-    const panels = panelsOf(drawn.map(({ channel }) => channel));
-    if (panels.map((p) => p.unit).join("|") !== this.#charts.map((c) => c.unit).join("|")) {
-      this.#build(panels.map((p) => p.unit));
-    }
-    for (const { unit, chart } of this.#charts) {
-      const own = drawn.filter(({ channel }) => channel.unit === unit);
-      chart.data.datasets = own.flatMap(({ channel, trace }, index) =>
-        datasetsOf(channel, trace, index)
-      );
-      const plugins = chart.options.plugins!;
-      plugins.annotation = { annotations: annotationsOf(own, marks, this.#ink("--ink-3")) };
-    }
-    this.setRange(range);
+  constructor(private readonly host: HTMLElement, private readonly options: PanelsOptions) {
+    this.#flags.className = "flags";
+    this.#themes.addEventListener("change", this.#rebuild);
+    host.addEventListener("keydown", this.#keys);
+    this.#resized = new ResizeObserver(() => this.#placeFlags());
+    this.#resized.observe(host);
   }
 
-  setRange(range: [number, number]): void {
-    this.#range = range;
-    for (const { chart } of this.#charts) {
-      const x = chart.options.scales!.x!;
-      x.min = range[0];
-      x.max = range[1];
-      chart.update("none");
-    }
+  /** Draws all; charts are kept while the set of units stays. */
+  show(scene: Scene): void {
+    this.#scene = scene;
+    const units = panelsOf(scene.drawn).map(({ unit }) => unit);
+    const built = this.#panels.map(({ unit }) => unit);
+    if (built.length === 0 || units.join("|") !== built.join("|")) this.#build();
+    this.#update();
   }
 
   hover(atMs: number | null): void {
+    if (atMs === this.#hoverMs) return;
     this.#hoverMs = atMs;
-    for (const { chart } of this.#charts) chart.draw();
+    for (const { chart } of this.#panels) chart.draw();
   }
 
-  /** All panels on one picture, on the page's own background. */
+  /** The chart as a file: SVG text as it would be printed, light on white where the theme is dark-room. */
+  toSvg(title: string): string {
+    const { width, height } = this.host.getBoundingClientRect();
+    return pictureOf({
+      ...this.#scene,
+      width: Math.round(width),
+      height: Math.round(height) + 28,
+      colour: (token) => this.#ink(token),
+      font: "sans-serif",
+      title,
+    });
+  }
+
+  /** The same picture as pixels, on the page's own background. */
   async toPng(title: string): Promise<Blob> {
-    const ratio = globalThis.devicePixelRatio || 1;
-    const width = Math.max(...this.#charts.map(({ canvas }) => canvas.width));
-    const head = 28 * ratio;
-    const height = this.#charts.reduce((sum, { canvas }) => sum + canvas.height, head);
-    const sheet = new OffscreenCanvas(width, height);
-    const context = sheet.getContext("2d")!;
-    context.fillStyle = this.#ink("--card");
-    context.fillRect(0, 0, width, height);
-    context.fillStyle = this.#ink("--ink");
-    context.font = `${13 * ratio}px sans-serif`;
-    context.fillText(title, 8 * ratio, 18 * ratio);
-    let y = head;
-    for (const { canvas } of this.#charts) {
-      context.drawImage(canvas, 0, y);
-      y += canvas.height;
-    }
-    return await sheet.convertToBlob({ type: "image/png" });
+    const svg = this.toSvg(title);
+    const { width, height } = this.host.getBoundingClientRect();
+    const image = new Image();
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+    await image.decode();
+    const ratio = Math.max(2, globalThis.devicePixelRatio || 1);
+    const sheet = document.createElement("canvas");
+    sheet.width = Math.round(width * ratio);
+    sheet.height = Math.round((height + 28) * ratio);
+    sheet.getContext("2d")!.drawImage(image, 0, 0, sheet.width, sheet.height);
+    return await new Promise((resolve, reject) =>
+      sheet.toBlob((blob) => blob === null ? reject(new NoPicture()) : resolve(blob), "image/png")
+    );
   }
 
   destroy(): void {
-    for (const { chart } of this.#charts) chart.destroy();
-    this.#charts = [];
+    this.#themes.removeEventListener("change", this.#rebuild);
+    this.host.removeEventListener("keydown", this.#keys);
+    this.#resized.disconnect();
+    for (const { chart } of this.#panels) chart.destroy();
+    this.#panels = [];
     this.host.replaceChildren();
+  }
+
+  #update(): void {
+    const { drawn, range } = this.#scene;
+    for (const panel of this.#panels) {
+      const { unit, chart } = panel;
+      const own = drawn.filter(({ channel }) => channel.unit === unit);
+      chart.data.datasets = own.flatMap((one, index) => this.#datasets(one, index));
+      const x = chart.options.scales!.x!;
+      [x.min, x.max] = range;
+      chart.update("none");
+    }
+    this.#placeFlags();
   }
 
   #ink(token: string): string {
     return getComputedStyle(document.documentElement).getPropertyValue(token).trim();
   }
 
-  #build(units: string[]): void {
-    this.destroy();
-    units.forEach((unit, index) => {
+  #build(): void {
+    for (const { chart } of this.#panels) chart.destroy();
+    const units = panelsOf(this.#scene.drawn).map(({ unit }) => unit);
+    const boxes = units.map((_, index) => {
       const box = document.createElement("div");
-      box.className = "panel";
+      box.className = index === units.length - 1 ? "panel last" : "panel";
       const canvas = document.createElement("canvas");
       canvas.setAttribute("aria-hidden", "true");
       box.append(canvas);
-      this.host.append(box);
       canvas.addEventListener("pointermove", (event) => this.#point(event, canvas));
       canvas.addEventListener("pointerleave", () => this.options.onHover(null));
       canvas.addEventListener("dblclick", () => this.options.onBack());
-      const chart = this.#chart(canvas, unit, index === units.length - 1);
-      this.#charts.push({ unit, chart, canvas });
+      return { box, canvas };
+    });
+    // In the document before they are charts: a chart takes its size from its box.
+    this.host.replaceChildren(...boxes.map(({ box }) => box), this.#flags);
+    this.#panels = units.map((unit, index) => {
+      const { canvas } = boxes[index]!;
+      return { unit, canvas, chart: this.#chart(canvas, unit, index === units.length - 1) };
     });
   }
 
   #point(event: PointerEvent, canvas: HTMLCanvasElement): void {
-    const chart = this.#charts.find((c) => c.canvas === canvas)?.chart;
+    const chart = this.#panels.find((panel) => panel.canvas === canvas)?.chart;
     const at = chart?.scales.x?.getValueForPixel(event.offsetX);
-    if (at !== undefined && at >= this.#range[0] && at <= this.#range[1]) this.options.onHover(at);
+    const [from, to] = this.#scene.range;
+    this.options.onHover(at !== undefined && at >= from && at <= to ? at : null);
+  }
+
+  /** `+` and `-` zoom about the middle, arrows move, Home goes back. */
+  #key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.host) return;
+    const [from, to] = this.#scene.range;
+    const span = to - from;
+    const change = ({
+      "+": [span / 4, -span / 4],
+      "=": [span / 4, -span / 4],
+      "-": [-span / 2, span / 2],
+      ArrowLeft: [-span / 5, -span / 5],
+      ArrowRight: [span / 5, span / 5],
+    } as Record<string, [number, number]>)[event.key];
+    if (event.key === "Home") this.options.onBack();
+    else if (change === undefined) return;
+    else if (span + change[1] - change[0] >= RANGE_MIN_MS) {
+      this.options.onRange(from + change[0], to + change[1]);
+    }
+    event.preventDefault();
+  }
+
+  /** A diamond a mark, a link each; what it says stands beside its line where there is room. */
+  #placeFlags(): void {
+    const chart = this.#panels[0]?.chart;
+    if (chart === undefined) return;
+    const seen = this.#placed(chart);
+    while (this.#flags.children.length > seen.length) this.#flags.lastElementChild!.remove();
+    seen.forEach(({ x, label, href }, index) => {
+      let flag = this.#flags.children[index] as HTMLAnchorElement | undefined;
+      if (flag === undefined) {
+        flag = document.createElement("a");
+        flag.className = "flag";
+        this.#flags.append(flag);
+      }
+      flag.href = href;
+      flag.title = label;
+      flag.setAttribute("aria-label", label);
+      flag.style.left = `${x}px`;
+    });
+  }
+
+  #placed({ scales, chartArea }: Chart<"line", Point[]>): PlacedMark[] {
+    const { marks, range } = this.#scene;
+    return placed(marks, range, (at) => scales.x!.getPixelForValue(at), chartArea.right);
   }
 
   #chart(canvas: HTMLCanvasElement, unit: string, last: boolean): Chart<"line", Point[]> {
-    const grid = this.#ink("--line");
     const text = this.#ink("--ink-3");
     const font = { size: 11, family: getComputedStyle(document.body).fontFamily };
     const ranged = ({ chart }: { chart: Chart }) => {
       const { min, max } = chart.scales.x!;
       this.options.onRange(min, max);
     };
+    let round: ValueAxis = { min: 0, max: 1, ticks: [], decimals: 0 };
     return new Chart<"line", Point[]>(canvas, {
       type: "line",
       data: { datasets: [] },
-      plugins: [this.#overlay(unit)],
+      plugins: [this.#overlay(unit, last)],
       options: {
         animation: false,
         parsing: false,
@@ -160,27 +246,59 @@ export class Panels {
         responsive: true,
         maintainAspectRatio: false,
         events: [],
-        layout: { padding: { top: 16, right: 8 } },
+        layout: { padding: { top: LAYOUT.head, right: LAYOUT.right, bottom: last ? 0 : 4 } },
         scales: {
           x: {
             type: "linear",
             border: { display: false },
             grid: { display: false },
-            ticks: { display: last, color: text, font, maxRotation: 0, callback: this.#tick },
+            afterFit: (axis) => {
+              axis.height = last ? LAYOUT.foot : 0;
+            },
             afterBuildTicks: (axis) => {
-              const most = Math.max(2, Math.floor(axis.width / 90));
-              const zone = this.options.elapsed ? 0 : zoneOffsetMs(axis.min);
-              axis.ticks = timeTicks(axis.min, axis.max, most, zone).map((value) => ({ value }));
+              const { zone } = this.#scene;
+              const most = Math.max(2, Math.floor(axis.width / LAYOUT.perTime));
+              const ahead = zone === null ? 0 : zoneAheadMs(zone, axis.min);
+              axis.ticks = timeTicks(axis.min, axis.max, most, ahead)
+                .map((value) => ({ value }));
+            },
+            ticks: {
+              display: last,
+              color: text,
+              font,
+              maxRotation: 0,
+              autoSkip: false,
+              callback: (value) => {
+                const [from, to] = this.#scene.range;
+                return tickText(Number(value), to - from, this.#scene.zone);
+              },
             },
           },
           y: {
             border: { display: false },
-            grid: { color: grid, drawTicks: false },
-            grace: "8%",
-            afterFit: (axis) => {
-              axis.width = AXIS_WIDTH;
+            grid: { color: this.#ink("--line"), drawTicks: false },
+            afterBuildTicks: (axis) => {
+              const own = this.#scene.drawn.filter(({ channel }) => channel.unit === unit);
+              if (own.length === 0) return;
+              const height = canvas.clientHeight - LAYOUT.head - (last ? LAYOUT.foot : 4);
+              round = valueAxis(
+                extentOf(own, this.#scene.range),
+                own.map(({ channel }) => channel),
+                intervalsIn(height),
+              );
+              axis.ticks = round.ticks.map((value) => ({ value }));
+              [axis.min, axis.max] = [round.min, round.max];
             },
-            ticks: { color: text, font, padding: 8, maxTicksLimit: 5 },
+            afterFit: (axis) => {
+              axis.width = LAYOUT.axis;
+            },
+            ticks: {
+              color: text,
+              font,
+              padding: 8,
+              autoSkip: false,
+              callback: (value) => Number(value).toFixed(round.decimals).replace("-", "−"),
+            },
           },
         },
         plugins: {
@@ -192,30 +310,24 @@ export class Panels {
               mode: "x",
               onZoomComplete: ranged,
             },
-            limits: { x: { minRange: 2000 } },
+            pan: { enabled: true, mode: "x", modifierKey: "shift", onPanComplete: ranged },
+            limits: { x: { minRange: RANGE_MIN_MS } },
           },
         },
       },
     });
   }
 
-  #tick = (value: number | string): string => {
-    const at = Number(value);
-    const span = this.#range[1] - this.#range[0];
-    if (this.options.elapsed) return elapsedText(at);
-    if (span > 2 * 86_400_000) return formatStamp(at, at).replace(/ \d\d:\d\d:\d\d$/, "");
-    return span > 600_000 ? formatClock(at).slice(0, 5) : formatClock(at);
-  };
-
-  /** Unit as heading, gaps as shade, crosshair as a line: what chart.js has no word for. */
-  #overlay(unit: string): Plugin<"line"> {
+  /** Heading, gaps as shade, crosshair, words beside marks: what chart.js has no word for. */
+  #overlay(unit: string, last: boolean): Plugin<"line"> {
+    const own = () => this.#scene.drawn.filter(({ channel }) => channel.unit === unit);
     return {
       id: "holdfast-overlay",
       beforeDatasetsDraw: ({ ctx, chartArea, scales }) => {
         ctx.save();
-        ctx.fillStyle = `${this.#ink("--ink")}12`;
-        for (const { channel, trace } of this.#drawn) {
-          if (channel.unit !== unit) continue;
+        ctx.globalAlpha = 0.07;
+        ctx.fillStyle = this.#ink("--ink");
+        for (const { trace } of own()) {
           for (const gap of trace.gaps) {
             const left = Math.max(scales.x!.getPixelForValue(gap.fromMs), chartArea.left);
             const right = Math.min(scales.x!.getPixelForValue(gap.toMs), chartArea.right);
@@ -224,73 +336,85 @@ export class Panels {
         }
         ctx.restore();
       },
-      afterDraw: ({ ctx, chartArea, scales }) => {
+      afterDraw: (chart) => {
+        const { ctx, chartArea, scales } = chart as Chart<"line", Point[]>;
+        const x = scales.x!;
         ctx.save();
         ctx.fillStyle = this.#ink("--ink-2");
-        ctx.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
-        const names = this.#drawn.filter(({ channel }) => channel.unit === unit);
-        const title = names.length === 1 ? names[0]!.channel.label : "";
-        ctx.fillText(unit === "" ? title : `${title} (${unit})`.trim(), chartArea.left, 11);
-        if (this.#hoverMs !== null) {
-          const x = scales.x!.getPixelForValue(this.#hoverMs);
-          ctx.strokeStyle = this.#ink("--ink-3");
-          ctx.beginPath();
+        const family = getComputedStyle(document.body).fontFamily;
+        ctx.font = `600 11px ${family}`;
+        ctx.fillText(panelTitle({ unit, drawn: own() }), chartArea.left, chartArea.top - 6);
+        const marks = this.#placed(chart as Chart<"line", Point[]>);
+        ctx.strokeStyle = this.#ink("--ink-3");
+        ctx.setLineDash([3, 3]);
+        ctx.beginPath();
+        for (const { x } of marks) {
           ctx.moveTo(x, chartArea.top);
           ctx.lineTo(x, chartArea.bottom);
+        }
+        ctx.stroke();
+        ctx.setLineDash([]);
+        if (last) {
+          ctx.font = `11px ${family}`;
+          for (const { x, label, hasRoom } of marks) {
+            if (hasRoom) ctx.fillText(label, x + 5, chartArea.bottom - 4);
+          }
+        }
+        if (this.#hoverMs !== null && this.#hoverMs >= x.min && this.#hoverMs <= x.max) {
+          const at = x.getPixelForValue(this.#hoverMs);
+          ctx.strokeStyle = this.#ink("--ink-3");
+          ctx.beginPath();
+          ctx.moveTo(at, chartArea.top);
+          ctx.lineTo(at, chartArea.bottom);
           ctx.stroke();
         }
         ctx.restore();
       },
     };
   }
+
+  #datasets(
+    { channel, trace, setpoint = [] }: Drawn,
+    index: number,
+  ): ChartDataset<"line", Point[]>[] {
+    const colour = this.#ink(colourOf(channel));
+    const base = { pointRadius: 0, borderWidth: 0, spanGaps: false, tension: 0 };
+    const band: ChartDataset<"line", Point[]>[] = trace.low.length === 0 ? [] : [
+      { ...base, data: points(trace.low), fill: false },
+      { ...base, data: points(trace.high), fill: "-1", backgroundColor: `${colour}2e` },
+    ];
+    const asked: ChartDataset<"line", Point[]>[] = setpoint.length === 0 ? [] : [
+      { ...base, data: points(setpoint), borderWidth: 1, borderColor: this.#ink("--ink-3") },
+    ];
+    return [...band, ...asked, {
+      ...base,
+      data: points(trace.line),
+      borderColor: colour,
+      borderWidth: 1.8,
+      borderJoinStyle: "round",
+      borderDash: [...DASHES[index % DASHES.length]!],
+      // A sample between two gaps would be invisible as a line.
+      pointRadius: lonely(trace),
+      pointBackgroundColor: colour,
+      pointBorderWidth: 0,
+    }];
+  }
 }
 
-function datasetsOf(
-  channel: PlotChannel,
-  trace: Trace,
-  index: number,
-): ChartDataset<"line", Point[]>[] {
-  const colour = getComputedStyle(document.documentElement)
-    .getPropertyValue(`--s${channel.colour}`).trim();
-  const base = { pointRadius: 0, borderWidth: 0, spanGaps: false, tension: 0 };
-  const band: ChartDataset<"line", Point[]>[] = trace.low.length === 0 ? [] : [
-    { ...base, data: trace.low as Point[], fill: false },
-    { ...base, data: trace.high as Point[], fill: "-1", backgroundColor: `${colour}2e` },
-  ];
-  return [...band, {
-    ...base,
-    data: trace.line as Point[],
-    borderColor: colour,
-    borderWidth: 1.8,
-    borderDash: DASHES[index % DASHES.length],
-    // A single sample between two gaps would be invisible as a line.
-    pointRadius: trace.line.length === 1 ? 2 : 0,
-    pointBackgroundColor: colour,
-  }];
+/** A canvas gave no picture of itself. */
+export class NoPicture extends Error {
+  override readonly name = "NoPicture";
 }
 
-function annotationsOf(
-  drawn: readonly Drawn[],
-  marks: readonly Mark[],
-  colour: string,
-): Record<string, AnnotationOptions> {
-  if (drawn.length === 0) return {};
-  return Object.fromEntries(marks.map((mark, index): [string, AnnotationOptions] => [`m${index}`, {
-    type: "line",
-    xMin: mark.atMs,
-    xMax: mark.atMs,
-    borderColor: colour,
-    borderWidth: 1,
-    borderDash: [3, 3],
-  }]));
+/** chart.js takes `null` for a break and has no type for it. */
+function points(list: readonly Point[]): Point[] {
+  return list as Point[];
 }
 
-function zoneOffsetMs(atMs: number): number {
-  return -new Date(atMs).getTimezoneOffset() * 60_000;
-}
-
-function elapsedText(ms: number): string {
-  const s = ms / 1000;
-  if (s < 120) return `${formatNumber(s, 0)} s`;
-  return s < 7200 ? `${formatNumber(s / 60, 0)} min` : `${formatNumber(s / 3600, 1)} h`;
+/** Radius of each point: only one that has no neighbour is drawn. */
+function lonely({ line, gaps }: Trace): number | number[] {
+  if (gaps.length === 0) return line.length === 1 ? 2 : 0;
+  return line.map((_, i) =>
+    (line[i - 1]?.y ?? null) === null && (line[i + 1]?.y ?? null) === null ? 2 : 0
+  );
 }

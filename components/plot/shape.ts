@@ -13,6 +13,9 @@ export interface PlotChannel {
   readonly periodMs: number;
   /** Index of its colour token, 1 to 8, the same on every page. */
   readonly colour: number;
+  /** What it can read at all; an axis does not reach beyond it. */
+  readonly min?: number;
+  readonly max?: number;
 }
 
 /** `device.channel`, as the telemetry API spells a channel. */
@@ -40,6 +43,23 @@ export interface Trace {
   readonly low: Point[];
   readonly high: Point[];
   readonly gaps: { readonly fromMs: number; readonly toMs: number }[];
+}
+
+export const EMPTY: Trace = { line: [], low: [], high: [], gaps: [] };
+
+/** A channel with what is known of it. */
+export interface Drawn {
+  readonly channel: PlotChannel;
+  readonly trace: Trace;
+  /** What was asked of it, as a step line; absent where nothing was. */
+  readonly setpoint?: readonly Point[];
+}
+
+/** A moment worth a line across all panels. */
+export interface Mark {
+  readonly atMs: number;
+  readonly label: string;
+  readonly href: string;
 }
 
 /** Silence longer than this between two samples is drawn as a gap. */
@@ -73,59 +93,64 @@ export function traceOf(buckets: readonly PlotBucket[], limitMs: number): Trace 
   return spread ? { line, low, high, gaps } : { line, low: [], high: [], gaps };
 }
 
-/** Panels, one a unit, in the order in which units first appear. */
-export function panelsOf(
-  channels: readonly PlotChannel[],
-): { unit: string; channels: PlotChannel[] }[] {
-  const panels = new Map<string, PlotChannel[]>();
-  for (const channel of channels) {
-    const found = panels.get(channel.unit);
-    if (found === undefined) panels.set(channel.unit, [channel]);
-    else found.push(channel);
-  }
-  return [...panels].map(([unit, channels]) => ({ unit, channels }));
+/** Adds a live reading: the line grows, or breaks after a silence. What is older than the line is left out. */
+export function extend(trace: Trace, atMs: number, value: number, limitMs: number): Trace {
+  const last = trace.line.at(-1);
+  if (last !== undefined && atMs <= last.x) return trace;
+  const broken = last !== undefined && atMs - last.x > limitMs;
+  const tail = [
+    ...(broken ? [{ x: (last.x + atMs) / 2, y: null }] : []),
+    { x: atMs, y: value },
+  ];
+  return {
+    line: [...trace.line, ...tail],
+    low: trace.low.length === 0 ? [] : [...trace.low, ...tail],
+    high: trace.high.length === 0 ? [] : [...trace.high, ...tail],
+    gaps: broken ? [...trace.gaps, { fromMs: last.x, toMs: atMs }] : trace.gaps,
+  };
 }
 
-const S = 1000;
-const MIN = 60 * S;
-const H = 60 * MIN;
-const D = 24 * H;
-const STEPS_MS = [
-  S,
-  2 * S,
-  5 * S,
-  10 * S,
-  15 * S,
-  30 * S,
-  MIN,
-  2 * MIN,
-  5 * MIN,
-  10 * MIN,
-  15 * MIN,
-  30 * MIN,
-  H,
-  2 * H,
-  3 * H,
-  6 * H,
-  12 * H,
-  D,
-  2 * D,
-  7 * D,
-  14 * D,
-  28 * D,
-];
+/** Panels, one a unit, in the order in which units first appear. */
+export function panelsOf<D extends { readonly channel: PlotChannel }>(
+  drawn: readonly D[],
+): { unit: string; drawn: D[] }[] {
+  const panels = new Map<string, D[]>();
+  for (const one of drawn) {
+    const found = panels.get(one.channel.unit);
+    if (found === undefined) panels.set(one.channel.unit, [one]);
+    else found.push(one);
+  }
+  return [...panels].map(([unit, drawn]) => ({ unit, drawn }));
+}
 
-/** At most `most` round times in the range, on the wall clock of a zone `offsetMs` ahead of UTC. */
-export function timeTicks(fromMs: number, toMs: number, most: number, offsetMs: number): number[] {
-  const span = Math.max(1, toMs - fromMs);
-  const stepMs = STEPS_MS.find((step) => span / step <= most) ?? Math.ceil(span / most / D) * D;
-  const ticks: number[] = [];
-  for (
-    let at = Math.ceil((fromMs + offsetMs) / stepMs) * stepMs - offsetMs;
-    at <= toMs;
-    at += stepMs
-  ) ticks.push(at);
-  return ticks;
+/** Heading of a panel: its channel where it has one, its unit always. */
+export function panelTitle(
+  { unit, drawn }: { unit: string; drawn: readonly { channel: PlotChannel }[] },
+): string {
+  const labels = drawn.map(({ channel }) => channel.label);
+  const shared = new Set(labels.map((label) => label.split(", ")[0]!));
+  const title = labels.length === 1 ? labels[0]! : shared.size === 1 ? [...shared][0]! : "";
+  if (unit === "") return title;
+  return title === "" ? unit : `${title} (${unit})`;
+}
+
+/** Smallest and largest value seen between two times, bands and setpoints included; `null` without any. */
+export function extentOf(
+  drawn: readonly Drawn[],
+  [fromMs, toMs]: readonly [number, number],
+): [number, number] | null {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { trace, setpoint = [] } of drawn) {
+    for (const points of [trace.line, trace.low, trace.high, setpoint]) {
+      for (const { x, y } of points) {
+        if (y === null || x < fromMs || x > toMs) continue;
+        if (y < low) low = y;
+        if (y > high) high = y;
+      }
+    }
+  }
+  return low > high ? null : [low, high];
 }
 
 /** Index of the point nearest to `x` whose value is known, within `withinMs`; -1 when there is none. */
@@ -147,10 +172,29 @@ export function nearest(points: readonly Point[], x: number, withinMs: number): 
   return best;
 }
 
-/** Windows offered as buttons; `run` is offered only where a run is known. */
-export const WINDOWS = [
-  { id: "15m", label: "15 min", ms: 15 * MIN },
-  { id: "1h", label: "1 h", ms: H },
-  { id: "6h", label: "6 h", ms: 6 * H },
-  { id: "24h", label: "24 h", ms: D },
-] as const;
+/** A trend as a polyline in a box of `width` × `height`, broken at gaps; `null` with too little to tell. */
+export function sparkPath(
+  { line }: Trace,
+  [fromMs, toMs]: readonly [number, number],
+  [low, high]: readonly [number, number],
+  [width, height]: readonly [number, number],
+): string | null {
+  const known = line.filter(({ x, y }) => y !== null && x >= fromMs && x <= toMs);
+  const first = known[0]?.x ?? 0;
+  const last = known.at(-1)?.x ?? 0;
+  if (known.length < 4 || last - first < (toMs - fromMs) / 20) return null;
+  let path = "";
+  let pen = "M";
+  for (const { x, y } of line) {
+    if (x < fromMs || x > toMs) continue;
+    if (y === null) {
+      pen = "M";
+      continue;
+    }
+    const left = (x - fromMs) / (toMs - fromMs) * width;
+    const top = height - 2 - (y - low) / (high - low) * (height - 4);
+    path += `${pen}${left.toFixed(1)} ${top.toFixed(1)}`;
+    pen = "L";
+  }
+  return path;
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { nearest, panelsOf, timeTicks, traceOf } from "./shape.ts";
+import { extend, extentOf, nearest, panelsOf, panelTitle, sparkPath, traceOf } from "./shape.ts";
 
 const bucket = (atMs: number, mean: number | null, count = 1, min = mean, max = mean) => ({
   atMs,
@@ -27,31 +27,56 @@ Deno.test("the band is drawn only when a bucket holds more than one sample", () 
   assert.deepEqual([trace.low, trace.high], [[{ x: 0, y: 1 }], [{ x: 0, y: 3 }]]);
 });
 
+const channel = (label: string, unit: string) => ({
+  deviceId: "d",
+  channel: label,
+  label,
+  unit,
+  decimals: 1,
+  periodMs: 1000,
+  colour: 1,
+});
+
 Deno.test("one panel a unit, in order of first appearance", () => {
-  const channel = (label: string, unit: string) => ({
-    deviceId: "d",
-    channel: label,
-    label,
-    unit,
-    decimals: 1,
-    periodMs: 1000,
-    colour: 1,
-  });
-  const panels = panelsOf([channel("a", "V"), channel("b", "°C"), channel("c", "V")]);
-  assert.deepEqual(panels.map((p) => [p.unit, p.channels.map((c) => c.label)]), [
+  const panels = panelsOf(
+    [channel("a", "V"), channel("b", "°C"), channel("c", "V")].map((channel) => ({ channel })),
+  );
+  assert.deepEqual(panels.map((p) => [p.unit, p.drawn.map((d) => d.channel.label)]), [
     ["V", ["a", "c"]],
     ["°C", ["b"]],
   ]);
+  assert.deepEqual(panels.map(panelTitle), ["V", "b (°C)"]);
+  const ring = ["Ring light, red", "Ring light, green"].map((label) => ({
+    channel: channel(label, ""),
+  }));
+  assert.equal(panelTitle({ unit: "", drawn: ring }), "Ring light");
 });
 
-Deno.test("ticks are round on the reader's clock and never too many", () => {
-  const h = 3_600_000;
-  assert.deepEqual(timeTicks(0, 6 * h, 6, 0), [0, h, 2 * h, 3 * h, 4 * h, 5 * h, 6 * h]);
-  const india = timeTicks(0, 6 * h, 6, 5.5 * h);
-  assert.ok(india.every((at) => (at + 5.5 * h) % h === 0));
-  for (const span of [1e3, 9e5, 1e8, 1e10, 1e12]) {
-    assert.ok(timeTicks(0, span, 7, 0).length <= 8, `${span}`);
-  }
+Deno.test("a live reading makes the line longer, and breaks it after a silence", () => {
+  let trace = traceOf([bucket(0, 1), bucket(10, 2)], 30);
+  trace = extend(trace, 20, 3, 30);
+  assert.deepEqual(trace.line.at(-1), { x: 20, y: 3 });
+  assert.equal(extend(trace, 20, 9, 30), trace, "a reading seen already");
+  trace = extend(trace, 100, 4, 30);
+  assert.deepEqual(trace.line.slice(-2), [{ x: 60, y: null }, { x: 100, y: 4 }]);
+  assert.deepEqual(trace.gaps, [{ fromMs: 20, toMs: 100 }]);
+});
+
+Deno.test("an axis is made for what is in sight, bands and setpoints included", () => {
+  const trace = traceOf([bucket(0, 100), bucket(50, 5, 4, 2, 7), bucket(60, 6)], 99);
+  const drawn = [{ channel: channel("a", "V"), trace, setpoint: [{ x: 55, y: 9 }] }];
+  assert.deepEqual(extentOf(drawn, [40, 70]), [2, 9]);
+  assert.equal(extentOf(drawn, [200, 300]), null);
+});
+
+Deno.test("a trend is drawn once there is enough to tell, with its gaps", () => {
+  const rows = [0, 10, 20, 60, 70].map((at) => bucket(at, at));
+  const path = (limit: number) => sparkPath(traceOf(rows, limit), [0, 100], [0, 70], [100, 24]);
+  assert.equal(path(50), "M0.0 22.0L10.0 19.1L20.0 16.3L60.0 4.9L70.0 2.0");
+  assert.equal(path(30)!.split("M").length - 1, 2);
+  const few = traceOf(rows.slice(0, 3), 50);
+  assert.equal(sparkPath(few, [0, 100], [0, 70], [100, 24]), null);
+  assert.equal(sparkPath(traceOf(rows, 50), [0, 10_000], [0, 70], [100, 24]), null);
 });
 
 Deno.test("the crosshair takes the nearest known point and nothing across a gap", () => {

@@ -3,18 +3,69 @@ import {
   keyOf,
   type PlotBucket,
   type PlotChannel,
+  type Point,
   type Trace,
   traceOf,
 } from "./shape.ts";
 import type { Series } from "../../lib/telemetry/model.ts";
 
-/** Buckets of `channels` over a range, one trace each in the channels' order. @throws when the instrument does not answer. */
-export async function fetchTraces(
-  channels: readonly PlotChannel[],
-  [fromMs, toMs]: [number, number],
+/** Buckets of some channels, in the channels' order. */
+export interface PlotData {
+  readonly rows: PlotBucket[][];
+  readonly bucketMs: number;
+}
+
+/** The same as a page carries it: five numbers a bucket, empty ones left out. */
+export interface PackedData {
+  readonly rows: (number | null)[][];
+  readonly bucketMs: number;
+}
+
+export function packed(
+  series: readonly Series[],
+  channels: readonly { readonly decimals: number }[],
+): PackedData {
+  return {
+    bucketMs: series[0]?.bucketMs ?? 1000,
+    rows: series.map(({ buckets }, index) => {
+      const scale = 10 ** ((channels[index]?.decimals ?? 4) + 2);
+      const round = (value: number | null) =>
+        value === null ? null : Math.round(value * scale) / scale;
+      return buckets.flatMap(({ atMs, mean, min, max, count }) =>
+        count === 0 ? [] : [atMs, round(mean), round(min), round(max), count]
+      );
+    }),
+  };
+}
+
+export function unpacked({ rows, bucketMs }: PackedData): PlotData {
+  return {
+    bucketMs,
+    rows: rows.map((flat) => {
+      const buckets: PlotBucket[] = [];
+      for (let i = 0; i < flat.length; i += 5) {
+        const [atMs, mean, min, max, count] = flat.slice(i, i + 5);
+        buckets.push({ atMs: atMs!, mean: mean!, min: min!, max: max!, count: count! });
+      }
+      return buckets;
+    }),
+  };
+}
+
+/** One trace a channel. */
+export function tracesOf({ rows, bucketMs }: PlotData, channels: readonly PlotChannel[]): Trace[] {
+  return channels.map((channel, index) =>
+    traceOf(rows[index] ?? [], gapLimitMs(channel.periodMs, bucketMs))
+  );
+}
+
+/** Buckets of `channels` over a range. @throws {HistoryUnavailable} when the instrument does not give them. */
+export async function fetchData(
+  channels: readonly Pick<PlotChannel, "deviceId" | "channel">[],
+  [fromMs, toMs]: readonly [number, number],
   buckets: number,
-  signal: AbortSignal,
-): Promise<{ traces: Trace[]; bucketMs: number; rows: PlotBucket[][] }> {
+  signal?: AbortSignal,
+): Promise<PlotData> {
   const query = new URLSearchParams({
     channels: channels.map(keyOf).join(","),
     from: String(Math.round(fromMs)),
@@ -22,26 +73,28 @@ export async function fetchTraces(
     buckets: String(buckets),
   });
   const reply = await fetch(`/api/v1/telemetry/series?${query}`, { signal });
-  const body = await reply.json();
-  if (!reply.ok) throw new Error(body.detail ?? `The instrument answered ${reply.status}`);
+  const body = await reply.json().catch(() => null);
+  if (!reply.ok) {
+    throw new HistoryUnavailable(body?.detail ?? `the instrument answered ${reply.status}`);
+  }
   const series = body.series as Series[];
-  const rows = channels.map((channel) =>
-    series.find((one) => keyOf(one) === keyOf(channel))?.buckets ?? []
-  );
-  const bucketMs = series[0]?.bucketMs ?? 1000;
   return {
-    rows,
-    bucketMs,
-    traces: channels.map((channel, index) =>
-      traceOf(rows[index]!, gapLimitMs(channel.periodMs, bucketMs))
+    rows: channels.map((channel) =>
+      series.find((one) => keyOf(one) === keyOf(channel))?.buckets ?? []
     ),
+    bucketMs: series[0]?.bucketMs ?? 1000,
   };
+}
+
+/** The instrument answered, and had no history to give. */
+export class HistoryUnavailable extends Error {
+  override readonly name = "HistoryUnavailable";
 }
 
 /** Where a person saves what the chart shows. */
 export function exportHref(
   channels: readonly PlotChannel[],
-  [fromMs, toMs]: [number, number],
+  [fromMs, toMs]: readonly [number, number],
   format: "csv" | "json",
 ): string {
   const query = new URLSearchParams({
@@ -53,19 +106,27 @@ export function exportHref(
   return `/api/v1/telemetry/export?${query}`;
 }
 
-/** Adds a live reading to a trace in place of nothing: the line grows, or breaks after a silence. */
-export function extend(trace: Trace, atMs: number, value: number | null, limitMs: number): Trace {
-  const last = trace.line.at(-1);
-  if (value === null || (last !== undefined && atMs <= last.x)) return trace;
-  const broken = last !== undefined && atMs - last.x > limitMs;
-  const tail = [
-    ...(broken ? [{ x: (last.x + atMs) / 2, y: null }] : []),
-    { x: atMs, y: value },
-  ];
-  return {
-    line: [...trace.line, ...tail],
-    low: trace.low.length === 0 ? [] : [...trace.low, ...tail],
-    high: trace.high.length === 0 ? [] : [...trace.high, ...tail],
-    gaps: broken ? [...trace.gaps, { fromMs: last.x, toMs: atMs }] : trace.gaps,
-  };
+/** A setpoint event as the log has it. */
+export interface SetpointEvent {
+  readonly atMs: number;
+  readonly data: Record<string, unknown>;
+}
+
+/** What was asked of `channel` as steps, from events newest first, on to `untilMs`. */
+export function setpointSteps(
+  events: readonly SetpointEvent[],
+  channel: string,
+  untilMs: number,
+): Point[] {
+  const points: Point[] = [];
+  for (const { atMs, data } of events.toReversed()) {
+    const { setpoint } = (data.state ?? {}) as { setpoint?: Record<string, unknown> };
+    const value = setpoint?.[channel];
+    if (typeof value !== "number") continue;
+    const before = points.at(-1);
+    if (before !== undefined) points.push({ x: atMs, y: before.y });
+    points.push({ x: atMs, y: value });
+  }
+  const last = points.at(-1);
+  return last === undefined || last.x >= untilMs ? points : [...points, { x: untilMs, y: last.y }];
 }

@@ -1,19 +1,26 @@
 import { HttpError, page } from "fresh";
-import { argsFrom, fieldsOf } from "../../components/form.ts";
-import { WINDOWS } from "../../components/plot/shape.ts";
-import { plotChannels } from "../../components/shown.ts";
+import { Head } from "fresh/runtime";
+import { argsFrom, errorsByField, fieldsOf, isFormable } from "../../components/form.ts";
+import { formatDuration, inWords } from "../../components/format.ts";
 import CommandForm from "../../islands/CommandForm.tsx";
 import DeviceTable from "../../islands/DeviceTable.tsx";
 import EventFeed from "../../islands/EventFeed.tsx";
 import History from "../../islands/History.tsx";
-import { actorOf } from "../../lib/auth/model.ts";
-import { commandProblem } from "../../lib/devices/mod.ts";
+import { actorOf } from "../../lib/auth/mod.ts";
+import { type Capability, commandProblem } from "../../lib/devices/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
+import { tableDevice } from "../(_parts)/devices.ts";
+import { namesIn, shownEvents } from "../(_parts)/events.ts";
+import { historyProps } from "../(_parts)/history.ts";
+import { readerOf } from "../(_parts)/reader.ts";
+
+const EVENTS_SHOWN = 20;
 
 interface Failed {
   op: string;
   values: Record<string, unknown>;
   text: string;
+  errors: Record<string, string>;
 }
 
 export const handler = define.handlers<{ failed: Failed | null }>({
@@ -21,8 +28,9 @@ export const handler = define.handlers<{ failed: Failed | null }>({
   /** The control form without scripts. */
   async POST(ctx) {
     const { devices } = ctx.state.instrument;
-    const view = devices.view(ctx.params.id!);
-    if (view === null) throw new HttpError(404);
+    const id = ctx.params.id!;
+    const view = devices.view(id);
+    if (view === null) throw new HttpError(404, "There is no such device");
     const form = await ctx.req.formData();
     const op = String(form.get("op") ?? "");
     const operation = view.capability.operations.find((one) => one.op === op);
@@ -31,79 +39,104 @@ export const handler = define.handlers<{ failed: Failed | null }>({
       (name) => form.get(name)?.toString() ?? null,
     );
     const done = await devices.command({
-      deviceId: ctx.params.id!,
+      deviceId: id,
       op,
       args: values,
       actor: actorOf(ctx.state.principal),
     });
-    if (done.ok) return ctx.redirect(`/devices/${ctx.params.id}`, 303);
+    if (done.ok) return ctx.redirect(`/devices/${id}`, 303);
     const problem = commandProblem(done.refusal);
-    return page({ failed: { op, values, text: problem.detail } }, { status: problem.status });
+    const errors = errorsByField(problem.members.errors);
+    return page({ failed: { op, values, text: problem.detail, errors } }, {
+      status: problem.status,
+    });
   },
 });
 
-export default define.page<typeof handler>(async function DevicePage({ data, params, state, url }) {
-  const { instrument } = state;
+export default define.page<typeof handler>(async function DevicePage(ctx) {
+  const { data: { failed }, params, state: { instrument }, url } = ctx;
   const view = instrument.devices.view(params.id!);
   if (view === null) throw new HttpError(404, "There is no such device");
-  const { capability } = view;
-  const nowMs = instrument.clock.nowMs();
-  const channels = plotChannels([view]);
-  const events = await instrument.events.read({ limit: 20, subject: capability.deviceId });
-  const windowId = url.searchParams.get("window") ?? WINDOWS[0].id;
+  const { clock, actor, mayOperate } = readerOf(ctx);
+  const { capability, state, holder } = view;
+  const { deviceId, label, operations } = capability;
+  const events = await instrument.events.read({ limit: EVENTS_SHOWN, subject: deviceId });
+  const history = await historyProps(instrument, url, clock, deviceId);
+  const { stopped, name } = instrument.status();
+  const forms = operations.filter(({ args }) => isFormable(args));
+  const forPrograms = operations.filter(({ args }) => !isFormable(args));
+  // A form that is no longer there, or was never one, still says why it failed.
+  const orphan = failed !== null && !forms.some(({ op }) => op === failed.op) ? failed : null;
   return (
     <>
+      <Head>
+        <title>{`${label} · ${name}`}</title>
+      </Head>
       <div class="head">
-        <h1>{capability.label}</h1>
-        {capability.simulated && <span class="tag">simulated</span>}
+        <h1>{label}</h1>
+        <span class="sub">{capability.description}</span>
       </div>
-      <p class="sub">
-        {capability.description} · bus {capability.bus} · component {capability.component}
-      </p>
+      {orphan !== null && (
+        <p class="notice notice-crit" role="alert">
+          <span class="dot" />
+          <span class="grow">{orphan.text}</span>
+        </p>
+      )}
       <div class="device-page">
         <div class="col">
-          {capability.operations.map((operation) => (
+          {!mayOperate && operations.length > 0 && (
+            <section class="card">
+              <p class="sub">Your role lets you watch. An operator can drive this device.</p>
+            </section>
+          )}
+          {mayOperate && forms.map((operation) => (
             <section class="card" key={operation.op}>
               <header>
                 <h2>{operation.label}</h2>
               </header>
               <CommandForm
-                deviceId={capability.deviceId}
+                deviceId={deviceId}
                 operation={operation}
-                values={data.failed?.op === operation.op
-                  ? data.failed.values
-                  : view.state.setpoint ?? {}}
-                failure={data.failed?.op === operation.op ? data.failed.text : null}
+                values={failed?.op === operation.op
+                  ? failed.values
+                  : operation.op === "set"
+                  ? state.setpoint ?? {}
+                  : {}}
+                failure={failed?.op === operation.op ? failed : null}
+                holder={holder}
+                stopped={stopped !== null}
+                clock={clock}
               />
             </section>
           ))}
-          <SafetyCard view={view} />
+          <Facts capability={capability} />
+          {forPrograms.length > 0 && (
+            <p class="sub">
+              {forPrograms.map((one) => one.label).join(", ")}: for programs, through{" "}
+              <a href="/docs">the API</a>.
+            </p>
+          )}
         </div>
         <div class="col">
-          {channels.length > 0 && (
-            <History
-              title={WINDOWS.find(({ id }) => id === windowId)?.label ?? "History"}
-              channels={channels}
-              shown={url.searchParams.get("channels")?.split(",") ??
-                channels.slice(0, 4).map((one) => `${one.deviceId}.${one.channel}`)}
-              runFromMs={instrument.experiments.running()?.startedAtMs ?? null}
-              windowId={windowId}
-              nowMs={nowMs}
-              subject={capability.deviceId}
-            />
-          )}
-          <DeviceTable views={[view]} nowMs={nowMs} />
-          <section class="card">
+          {history.channels.length > 0 && <History {...history} />}
+          <section class="card table-card" aria-label="Now">
+            <DeviceTable devices={[tableDevice(view)]} alone clock={clock} />
+          </section>
+          <section class="card" aria-label="Events">
             <header>
               <h2>Events</h2>
-              <a class="btn btn-quiet" href={`/events?subject=${capability.deviceId}`}>All</a>
+              <a class="btn btn-quiet" href={`/events?subject=${encodeURIComponent(deviceId)}`}>
+                All
+              </a>
             </header>
             <EventFeed
-              initial={events}
-              most={20}
-              nowMs={nowMs}
-              subject={capability.deviceId}
-              days
+              initial={shownEvents(events)}
+              most={EVENTS_SHOWN}
+              clock={clock}
+              actor={actor}
+              names={await namesIn(instrument, events)}
+              subject={deviceId}
+              manner="log"
               live
             />
           </section>
@@ -113,31 +146,56 @@ export default define.page<typeof handler>(async function DevicePage({ data, par
   );
 });
 
-function SafetyCard(
-  { view: { capability } }: {
-    view: { capability: import("../../lib/devices/model.ts").Capability };
-  },
-) {
-  if (capability.kind === "sensor") return null;
-  const safe = Object.entries(capability.safeState ?? {})
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${JSON.stringify(value)}`)
-    .join(", ");
+/** What is fixed about a device: where it is, what it does when nobody looks after it. */
+function Facts({ capability }: { capability: Capability }) {
+  const { bus, component, simulated, kind, safeState, onTimeMaxMs, heartbeatMs, guards } =
+    capability;
+  const safe = Object.entries(safeState ?? {})
+    .map(([name, value]) => `${inWords(name)} ${JSON.stringify(value)}`).join(", ");
+  const known = Object.entries(capability.facts)
+    .filter(([, value]) => ["number", "string", "boolean"].includes(typeof value));
   return (
-    <section class="card">
+    <section class="card" aria-label="About">
       <header>
-        <h2>Safety</h2>
+        <h2>{kind === "actuator" ? "Safety" : "About"}</h2>
+        {simulated && <span class="tag">simulated</span>}
       </header>
       <dl class="facts">
-        <dt>Safe state</dt>
-        <dd>{safe === "" ? "none declared" : safe}</dd>
-        <dt>Longest on-time</dt>
-        <dd>
-          {capability.onTimeMaxMs === undefined ? "no limit" : `${capability.onTimeMaxMs / 1000} s`}
-        </dd>
-        <dt>Goes safe without its host after</dt>
-        <dd>
-          {capability.heartbeatMs === undefined ? "at once" : `${capability.heartbeatMs / 1000} s`}
-        </dd>
+        {kind === "actuator" && (
+          <>
+            <dt>Safe state</dt>
+            <dd>{safe === "" ? "none declared" : safe}</dd>
+            <dt>Longest on-time</dt>
+            <dd>{onTimeMaxMs === undefined ? "no limit" : formatDuration(onTimeMaxMs)}</dd>
+            <dt>Goes safe alone</dt>
+            <dd>
+              {heartbeatMs === undefined
+                ? "when its agent ends"
+                : `after ${formatDuration(heartbeatMs)} without its host`}
+            </dd>
+            {(guards ?? []).map((guard) => (
+              <>
+                <dt>Cut off unless</dt>
+                <dd>
+                  <a href={`/devices/${guard.deviceId}`}>{guard.deviceId}</a>{" "}
+                  {inWords(guard.channel)} is good
+                  {guard.min !== undefined && `, at least ${guard.min}`}
+                  {guard.max !== undefined && `, at most ${guard.max}`}
+                </dd>
+              </>
+            ))}
+          </>
+        )}
+        <dt>Bus</dt>
+        <dd>{bus}</dd>
+        <dt>Name for scripts</dt>
+        <dd>{component}</dd>
+        {known.map(([name, value]) => (
+          <>
+            <dt>{inWords(name)}</dt>
+            <dd>{String(value)}</dd>
+          </>
+        ))}
       </dl>
     </section>
   );

@@ -1,21 +1,37 @@
 import { HttpError } from "fresh";
+import { Head } from "fresh/runtime";
 import { isActive } from "../../components/experiments.ts";
-import { formatBytes } from "../../components/format.ts";
+import { columnsOf, shownColumns } from "../../components/plot/run.ts";
 import EventFeed from "../../islands/EventFeed.tsx";
+import RunFiles from "../../islands/RunFiles.tsx";
 import RunHead from "../../islands/RunHead.tsx";
 import RunLog from "../../islands/RunLog.tsx";
 import RunPlot from "../../islands/RunPlot.tsx";
 import { actorOf } from "../../lib/auth/mod.ts";
-import { changeProblem, ownerOf } from "../../lib/experiments/mod.ts";
+import {
+  changeProblem,
+  type Experiment,
+  type Experiments,
+  mayChange,
+  publicView,
+} from "../../lib/experiments/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
+import { namesIn, shownEvents } from "../(_parts)/events.ts";
+import { readerOf } from "../(_parts)/reader.ts";
 
 const LOG_LINES = 400;
+const ROWS_FIRST = 300;
+const EVENTS_SHOWN = 50;
 
 export const handler = define.handlers({
   /** The buttons without scripts. */
   async POST(ctx) {
     const { experiments } = ctx.state.instrument;
-    const id = ctx.params.id!;
+    const experiment = await experimentOr404(experiments, ctx.params.id!);
+    if (!mayChange(ctx.state.principal, experiment)) {
+      throw new HttpError(403, "Only its owner or an admin can change this experiment");
+    }
+    const { id } = experiment;
     const actor = actorOf(ctx.state.principal);
     const action = String((await ctx.req.formData()).get("action") ?? "");
     const done = action === "cancel"
@@ -24,6 +40,10 @@ export const handler = define.handlers({
       ? await experiments.pause(id, actor)
       : action === "resume"
       ? await experiments.resume(id, actor)
+      : action === "hold"
+      ? await experiments.hold(id, actor, "")
+      : action === "release"
+      ? await experiments.release(id, actor)
       : null;
     if (done === null) throw new HttpError(422, "That is not something an experiment can be told");
     if (!done.ok) {
@@ -34,88 +54,96 @@ export const handler = define.handlers({
   },
 });
 
-export default define.page<typeof handler>(async function ExperimentPage({ params, state }) {
-  const { experiments, events, clock } = state.instrument;
-  const experiment = await experiments.get(params.id!);
-  if (experiment === null) throw new HttpError(404, "There is no such experiment");
-  const nowMs = clock.nowMs();
-  const started = experiment.startedAtMs !== null;
-  const log = experiments.log(experiment.id, { tail: LOG_LINES });
+export default define.page<typeof handler>(async function ExperimentPage(ctx) {
+  const { params, state, url } = ctx;
+  const { experiments, events, status } = state.instrument;
+  const experiment = await experimentOr404(experiments, params.id!);
+  const { clock, actor, owner } = readerOf(ctx);
+  const { id, number, kind, startedAtMs, scriptSha256 } = experiment;
+  const started = startedAtMs !== null;
+  const live = isActive(experiment.state) || experiment.state === "queued";
+  const log = experiments.log(id, { tail: LOG_LINES });
+  const numbers = started ? experiments.data(id, { rows: ROWS_FIRST }) : null;
   const [files, happened, script] = await Promise.all([
-    started ? experiments.files(experiment.id) : [],
-    events.read({ subject: experiment.id, limit: 50 }),
+    started ? experiments.files(id) : [],
+    events.read({ subject: id, limit: EVENTS_SHOWN }),
     experiments.script(experiment),
   ]);
-  const api = `/api/v1/experiments/${experiment.id}`;
+  const shown = numbers === null ? [] : shownColumns(url.searchParams, numbers);
+  const api = `/api/v1/experiments/${id}`;
   return (
     <>
+      <Head>
+        <title>{`${experiment.title} · experiment ${number} · ${status().name}`}</title>
+      </Head>
       <RunHead
-        initial={experiment}
-        mine={experiment.owner === ownerOf(state.principal)}
-        nowMs={nowMs}
+        initial={publicView(experiments, experiment)}
+        mine={owner}
+        mayChange={mayChange(state.principal, experiment)}
+        clock={clock}
       />
       <div class="run-page">
-        <section class="card run-log">
+        <section class="card run-log" aria-label="Log">
           <RunLog
-            id={experiment.id}
+            id={id}
+            number={number}
             initial={log.text}
             from={log.to}
             live={isActive(experiment.state)}
+            cut={log.from > 0}
           />
         </section>
         <div class="col">
-          <section class="card">
-            <RunPlot id={experiment.id} live={isActive(experiment.state)} />
-          </section>
-          <section class="card">
-            <header>
-              <h2>Files</h2>
-              {started && <a class="btn" href={`${api}/archive.zip`}>Download all</a>}
-            </header>
-            {files.length === 0
-              ? <p class="empty">What the script writes to its output folder appears here.</p>
-              : (
-                <table>
-                  <tbody>
-                    {files.map((file) => (
-                      <tr key={file.path}>
-                        <td>
-                          <a
-                            href={`${api}/files/${
-                              file.path.split("/").map(encodeURIComponent).join("/")
-                            }`}
-                          >
-                            {file.path}
-                          </a>
-                        </td>
-                        <td class="num">{formatBytes(file.bytes)}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              )}
-          </section>
-          <section class="card">
+          <RunPlot
+            id={id}
+            number={number}
+            live={live}
+            startedAtMs={startedAtMs}
+            columns={numbers === null ? [] : columnsOf(numbers)}
+            shown={shown}
+            numbers={numbers === null ? null : {
+              ...numbers,
+              columns: numbers.columns.filter(({ name }) => shown.includes(name)),
+            }}
+            notes={happened.filter(({ type }) => type === "experiment.note").toReversed()
+              .map(({ atMs, text }) => ({ atMs, text }))}
+            clock={clock}
+          />
+          <RunFiles id={id} initial={files} started={started} live={live} />
+          <section class="card" id="happened" aria-label="What happened">
             <header>
               <h2>What happened</h2>
             </header>
             <EventFeed
-              initial={happened}
-              most={50}
-              nowMs={nowMs}
-              subject={experiment.id}
-              days
+              initial={shownEvents(happened)}
+              most={EVENTS_SHOWN}
+              clock={clock}
+              actor={actor}
+              names={await namesIn(state.instrument, happened)}
+              subject={id}
+              manner="log"
               live
             />
           </section>
-          <section class="card">
+          <Settings experiment={experiment} />
+          <section class="card" aria-label="Script">
             <details>
               <summary>
-                <b>Script</b>{" "}
-                <small>{experiment.kind}, sha-256 {experiment.scriptSha256.slice(0, 12)}…</small>
+                <b>Script</b> <small>{kind}, SHA-256 {scriptSha256.slice(0, 12)}…</small>
               </summary>
-              <pre class="log" tabIndex={0}>{script ?? "The script is no longer stored"}</pre>
-              <a class="btn" href={`${api}/script`}>Download script</a>
+              {script === null ? <p class="empty">The script is no longer stored.</p> : (
+                <>
+                  <pre class="log script" tabIndex={0} role="group" aria-label="Script">
+                      {script}
+                  </pre>
+                  <div class="row">
+                    <a class="btn" href={`${api}/script`}>Download script</a>
+                    <a class="btn btn-quiet" href={`/experiments/new?from=${number}`}>
+                      Submit it again
+                    </a>
+                  </div>
+                </>
+              )}
             </details>
           </section>
         </div>
@@ -123,3 +151,50 @@ export default define.page<typeof handler>(async function ExperimentPage({ param
     </>
   );
 });
+
+/** What it was submitted with. */
+function Settings({ experiment }: { experiment: Experiment }) {
+  const { devices, limits, endState, onInterrupt } = experiment;
+  const end = Object.entries(endState).map(([device, setpoint]) =>
+    `${device} at ${Object.entries(setpoint).map(([name, value]) => `${name} ${value}`).join(", ")}`
+  );
+  return (
+    <section class="card" aria-label="Settings">
+      <details>
+        <summary>
+          <b>Settings</b> <small>devices, limits, what happens at the end</small>
+        </summary>
+        <dl class="facts">
+          <dt>Holds</dt>
+          <dd>{devices.length === 0 ? "every actuator" : devices.join(", ")}</dd>
+          <dt>At the end</dt>
+          <dd>{[...end, "everything else in its safe state"].join("; ")}</dd>
+          <dt>After a power cut</dt>
+          <dd>{INTERRUPT_WORDS[onInterrupt]}</dd>
+          <dt>Limits</dt>
+          <dd>
+            {limits.memoryMb} MiB memory, {limits.outputMb} MiB output, {limits.logMb} MiB log,{" "}
+            {limits.processes} processes
+          </dd>
+        </dl>
+      </details>
+    </section>
+  );
+}
+
+const INTERRUPT_WORDS = {
+  fail: "it stays interrupted",
+  requeue: "it goes back into the queue",
+  resume: "it runs again in the same folder",
+};
+
+/** By its id, or by the number people say. */
+async function experimentOr404(experiments: Experiments, id: string): Promise<Experiment> {
+  const found = /^\d{1,9}$/.test(id)
+    ? await experiments.byNumber(Number(id))
+    : /^[0-9A-Z]{26}$/.test(id)
+    ? await experiments.get(id)
+    : null;
+  if (found === null) throw new HttpError(404, "There is no such experiment");
+  return found;
+}

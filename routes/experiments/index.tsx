@@ -1,84 +1,67 @@
 import { Icon } from "../../components/Icon.tsx";
-import { isActive } from "../../components/experiments.ts";
-import ExperimentTable from "../../islands/ExperimentTable.tsx";
+import ExperimentBoard from "../../islands/ExperimentBoard.tsx";
+import { publicView, TERMINAL } from "../../lib/experiments/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
-import { ownerOf } from "../../lib/experiments/mod.ts";
+import { readerOf } from "../(_parts)/reader.ts";
 
 const ENDED_PAGE = 25;
+/** Waiting experiments shown; the queue may hold thousands. */
+const WAITING_MOST = 200;
 
-export default define.page(async function ExperimentsPage({ state, url }) {
-  const { experiments, clock } = state.instrument;
-  const nowMs = clock.nowMs();
+export default define.page(async function ExperimentsPage(ctx) {
+  const { state: { instrument: { experiments } }, url } = ctx;
+  const { clock, owner, mayOperate } = readerOf(ctx);
   const mineOnly = url.searchParams.get("mine") === "1";
-  const mine = ownerOf(state.principal);
-  const cursor = Number(url.searchParams.get("cursor") ?? "") || undefined;
+  const cursor = cursorOf(url.searchParams.get("cursor"));
   const running = experiments.running();
   const waiting = await experiments.queue();
   const ended = await experiments.list({
-    states: ["completed", "failed", "cancelled", "timed_out", "interrupted"],
+    states: [...TERMINAL],
     limit: ENDED_PAGE,
-    ...(mineOnly ? { owner: mine } : {}),
-    ...(cursor === undefined ? {} : { cursor }),
+    ...(mineOnly ? { owner } : {}),
+    ...(cursor === null ? {} : { cursor }),
   });
-  const show = <T extends { owner: string }>(list: T[]) =>
-    mineOnly ? list.filter(({ owner }) => owner === mine) : list;
-  const active = running !== null && isActive(running.state) ? show([running]) : [];
+  const shown = (one: Parameters<typeof publicView>[1]) => publicView(experiments, one);
+  const query = mineOnly ? "mine=1&" : "";
   return (
     <>
       <div class="head">
         <h1>Experiments</h1>
         <nav class="seg" aria-label="Whose">
-          <a href="/experiments" aria-current={mineOnly ? undefined : "true"}>Everybody’s</a>
-          <a href="/experiments?mine=1" aria-current={mineOnly ? "true" : undefined}>Mine</a>
+          <a href="/experiments" aria-current={mineOnly ? "false" : "true"}>Everybody’s</a>
+          <a href="/experiments?mine=1" aria-current={mineOnly ? "true" : "false"}>Mine</a>
         </nav>
-        <a class="btn btn-main" href="/experiments/new">
-          <Icon name="plus" />Submit an experiment
-        </a>
-      </div>
-      {active.length + waiting.length + ended.experiments.length === 0 && (
-        <section class="card">
-          <p class="empty">
-            No experiment yet. An experiment is a Python or TypeScript script that measures and
-            drives the devices; it waits its turn, runs alone, and leaves its files here.
-          </p>
-          <a class="btn btn-main" href="/experiments/new">Submit the first one</a>
-        </section>
-      )}
-      <ExperimentTable
-        title="Running"
-        rows={active}
-        nowMs={nowMs}
-        mine={mine}
-        empty={null}
-        positions={false}
-      />
-      <ExperimentTable
-        title="Waiting"
-        rows={show(waiting)}
-        nowMs={nowMs}
-        mine={mine}
-        empty={null}
-        positions={!mineOnly}
-      />
-      <ExperimentTable
-        title="Ended"
-        rows={ended.experiments}
-        nowMs={nowMs}
-        mine={mine}
-        empty={null}
-        positions={false}
-      />
-      <div class="row">
-        {cursor !== undefined && <a class="btn" href="/experiments">Newest</a>}
-        {ended.next !== null && (
-          <a
-            class="btn"
-            href={`/experiments?${mineOnly ? "mine=1&" : ""}cursor=${ended.next}`}
-          >
-            Older
+        {mayOperate && (
+          <a class="btn btn-main" href="/experiments/new">
+            <Icon name="plus" />Submit an experiment
           </a>
         )}
       </div>
+      <ExperimentBoard
+        running={running === null ? null : shown(running)}
+        waiting={waiting.slice(0, WAITING_MOST).map(shown)}
+        ended={ended.experiments.map(shown)}
+        mine={owner}
+        mineOnly={mineOnly}
+        older={cursor !== null}
+        maySubmit={mayOperate}
+        clock={clock}
+      />
+      {(cursor !== null || ended.next !== null) && (
+        <nav class="row" aria-label="Pages">
+          {cursor !== null && (
+            <a class="btn" href={mineOnly ? "/experiments?mine=1" : "/experiments"}>Newest</a>
+          )}
+          {ended.next !== null && (
+            <a class="btn" href={`/experiments?${query}cursor=${ended.next}`}>Older</a>
+          )}
+        </nav>
+      )}
     </>
   );
 });
+
+/** The number of an experiment; `null` for anything else. */
+function cursorOf(text: string | null): number | null {
+  return /^\d{1,9}$/.test(text ?? "") && Number(text) > 0 ? Number(text) : null;
+}

@@ -1,31 +1,39 @@
 import { page } from "fresh";
-import { formatDuration, formatStamp } from "../../components/format.ts";
+import type { ComponentChildren } from "preact";
+import { formatDuration } from "../../components/format.ts";
+import type { SimulatedFault } from "../../components/simulator.ts";
+import { Time } from "../../components/Time.tsx";
 import SimulatorPanel from "../../islands/SimulatorPanel.tsx";
 import { actorOf, atLeast, ROLES, SCOPES } from "../../lib/auth/mod.ts";
 import { maskConfig } from "../../lib/config.ts";
-import { define, type State, THEMES } from "../../lib/instrument/mod.ts";
+import { define, type Instrument, type State, THEMES } from "../../lib/instrument/mod.ts";
+import { type Reader, readerOf } from "../(_parts)/reader.ts";
 
 const THEME_WORDS = {
-  system: "As this device is set",
-  light: "Light",
-  dark: "Dark",
-  darkroom: "Dark-room: red light only",
-};
+  system: ["As this device is set", ""],
+  light: ["Light", ""],
+  dark: ["Dark", ""],
+  darkroom: ["Dark-room", "red light only, for microscopes and light-sensitive cultures"],
+} as const;
 
-/** What the tokens form left behind: the one time a token is shown, or why it was not issued. */
-export interface Issued {
-  token: string | null;
-  failure: string | null;
+/** What one of the forms here left behind. */
+export interface Outcome {
+  /** The one time a token is shown. */
+  readonly token?: string;
+  /** Why a form did nothing, by the section it stands in. */
+  readonly failure?: { readonly of: "tokens" | "users" | "simulator"; readonly text: string };
 }
 
-export const handler = define.handlers<Issued>({
-  GET: () => page({ token: null, failure: null }),
+export const handler = define.handlers<Outcome>({
+  GET: () => page({}),
 });
 
-export default define.page<typeof handler>(function SettingsPage({ state, data }) {
+export default define.page<typeof handler>(async function SettingsPage(ctx) {
+  const { state, data } = ctx;
   const { instrument, principal } = state;
+  const reader = readerOf(ctx);
   const status = instrument.status();
-  const admin = atLeast(principal.role, "admin");
+  const { isAdmin, mayOperate, clock } = reader;
   return (
     <>
       <div class="head">
@@ -33,7 +41,7 @@ export default define.page<typeof handler>(function SettingsPage({ state, data }
       </div>
       <div class="columns">
         <Themes state={state} />
-        <section class="card">
+        <section class="card" aria-label="This instrument">
           <header>
             <h2>This instrument</h2>
           </header>
@@ -41,12 +49,16 @@ export default define.page<typeof handler>(function SettingsPage({ state, data }
             <dt>Name</dt>
             <dd>{status.name}</dd>
             <dt>Holdfast</dt>
-            <dd>{status.version}</dd>
+            <dd class="num">{status.version}</dd>
             <dt>Up for</dt>
             <dd class="num">{formatDuration(status.nowMs - status.startedAtMs)}</dd>
+            <dt>Times are in</dt>
+            <dd>{clock.zone}</dd>
             <dt>You are</dt>
             <dd>
-              {principal.kind === "local" ? "on this machine, with all rights" : actorOf(principal)}
+              {principal.kind === "local"
+                ? "on this machine, with all rights"
+                : `${actorOf(principal)}, ${principal.role}`}
             </dd>
             <dt>Logging in</dt>
             <dd>
@@ -57,6 +69,7 @@ export default define.page<typeof handler>(function SettingsPage({ state, data }
           </dl>
           <div class="row">
             <a class="btn" href="/docs">API description</a>
+            <a class="btn" href="/problems">Problems</a>
             {principal.kind === "user" && (
               <form method="post" action="/api/v1/logout">
                 <button class="btn" type="submit">Log out</button>
@@ -64,28 +77,29 @@ export default define.page<typeof handler>(function SettingsPage({ state, data }
             )}
           </div>
         </section>
-        <Tokens state={state} issued={data} />
-        {instrument.auth.enabled && admin && <Users state={state} />}
-        {status.simulated && (
+        {mayOperate && <Tokens state={state} reader={reader} outcome={data} />}
+        {instrument.auth.enabled && isAdmin && (
+          <Users state={state} reader={reader} outcome={data} />
+        )}
+        {status.simulated && mayOperate && (
           <SimulatorPanel
-            devices={instrument.devices.list().map((v) => ({
-              deviceId: v.capability.deviceId,
-              label: v.capability.label,
-            }))}
+            devices={instrument.devices.list().filter(({ capability }) => capability.simulated)
+              .map(({ capability: { deviceId, label } }) => ({ deviceId, label }))}
+            {...await simulation(instrument)}
+            failure={failureOf(data, "simulator")}
           />
         )}
-        {admin && (
-          <section class="card wide">
-            <header>
-              <h2>Effective configuration</h2>
-              <span class="sub">
-                from holdfast.toml, the environment and defaults; secrets are masked
-              </span>
-            </header>
-            <pre
-              class="log"
-              tabIndex={0}
-            >{JSON.stringify(maskConfig(instrument.config), null, 2)}</pre>
+        {isAdmin && (
+          <section class="card wide" aria-label="Effective configuration">
+            <details>
+              <summary>
+                <b>Effective configuration</b>{" "}
+                <small>from holdfast.toml, the environment and defaults; secrets are masked</small>
+              </summary>
+              <pre class="log" tabIndex={0} role="group" aria-label="Configuration">
+                {JSON.stringify(maskConfig(instrument.config), null, 2)}
+              </pre>
+            </details>
           </section>
         )}
       </div>
@@ -93,9 +107,45 @@ export default define.page<typeof handler>(function SettingsPage({ state, data }
   );
 });
 
+/** What the simulator is doing; nothing where it does not answer. */
+async function simulation(
+  { devices }: Instrument,
+): Promise<{ faults: SimulatedFault[]; scale: number }> {
+  const [faults, scale] = await Promise.all([
+    devices.simulate("faults", {}),
+    devices.simulate("time-scale", {}),
+  ]);
+  return {
+    faults: faults.ok
+      ? faults.value.flatMap((answer) =>
+        (answer.faults as SimulatedFault[]).map(({ id, deviceId, kind, active }) => ({
+          id,
+          deviceId,
+          kind,
+          active,
+        }))
+      )
+      : [],
+    scale: scale.ok ? Number(scale.value[0]?.scale ?? 1) : 1,
+  };
+}
+
+function failureOf({ failure }: Outcome, of: NonNullable<Outcome["failure"]>["of"]): string | null {
+  return failure?.of === of ? failure.text : null;
+}
+
+function Failure({ text }: { text: string | null }) {
+  return text === null ? null : (
+    <p class="notice" role="alert">
+      <span class="dot" />
+      <span class="grow">{text}</span>
+    </p>
+  );
+}
+
 function Themes({ state }: { state: State }) {
   return (
-    <section class="card" id="theme">
+    <section class="card" id="theme" aria-label="Theme">
       <header>
         <h2>Theme</h2>
       </header>
@@ -104,8 +154,14 @@ function Themes({ state }: { state: State }) {
           <legend class="visually-hidden">Theme</legend>
           {THEMES.map((theme) => (
             <label key={theme}>
-              <input type="radio" name="theme" value={theme} checked={state.theme === theme} />
-              {THEME_WORDS[theme]}
+              <input
+                type="radio"
+                name="theme"
+                value={theme}
+                defaultChecked={state.theme === theme}
+              />
+              {THEME_WORDS[theme][0]}{" "}
+              {THEME_WORDS[theme][1] !== "" && <small>{THEME_WORDS[theme][1]}</small>}
             </label>
           ))}
         </fieldset>
@@ -115,32 +171,32 @@ function Themes({ state }: { state: State }) {
   );
 }
 
-function Tokens({ state, issued }: { state: State; issued: Issued }) {
-  const { auth, clock } = state.instrument;
-  const nowMs = clock.nowMs();
+interface SectionProps {
+  state: State;
+  reader: Reader;
+  outcome: Outcome;
+}
+
+function Tokens({ state, reader: { clock }, outcome }: SectionProps) {
+  const { auth } = state.instrument;
   const tokens = auth.tokensOf(state.principal);
   const roles = ROLES.filter((role) => atLeast(state.principal.role, role));
   return (
-    <section class="card wide" id="tokens">
+    <section class="card wide" id="tokens" aria-label="API tokens">
       <header>
         <h2>API tokens</h2>
         <span class="sub">
           for programs; sent as <code>Authorization: Bearer …</code>
         </span>
       </header>
-      {issued.token !== null && (
+      {outcome.token !== undefined && (
         <p class="notice notice-info" role="status">
           <span class="dot" />
           <b>Copy it now; it is not shown again:</b>
-          <code class="grow">{issued.token}</code>
+          <code class="grow secret">{outcome.token}</code>
         </p>
       )}
-      {issued.failure !== null && (
-        <p class="notice" role="alert">
-          <span class="dot" />
-          <span class="grow">{issued.failure}</span>
-        </p>
-      )}
+      <Failure text={failureOf(outcome, "tokens")} />
       {tokens.length === 0
         ? (
           <p class="empty">
@@ -148,56 +204,60 @@ function Tokens({ state, issued }: { state: State; issued: Issued }) {
           </p>
         )
         : (
-          <div class="scroll-x">
-            <table>
-              <thead>
-                <tr>
-                  <th>Name</th>
-                  <th>Role</th>
-                  <th>Scopes</th>
-                  <th>Issued</th>
-                  <th>Last used</th>
-                  <th>
-                    <span class="visually-hidden">Revoke</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {tokens.map((token) => (
-                  <tr key={token.id}>
-                    <td>
-                      <b>{token.name}</b>{" "}
-                      {token.expired && <span class="tag tag-warn">expired</span>}
-                    </td>
-                    <td>{token.role}</td>
-                    <td>{token.scopes.length === 0 ? "all" : token.scopes.join(", ")}</td>
-                    <td class="num">{formatStamp(token.createdAtMs, nowMs)}</td>
-                    <td class="num">
-                      {token.lastUsedAtMs === null
-                        ? "never"
-                        : formatStamp(token.lastUsedAtMs, nowMs)}
-                    </td>
-                    <td>
-                      <form method="post" action="/settings/tokens">
-                        <input type="hidden" name="revoke" value={token.id} />
-                        <button class="btn btn-danger" type="submit">Revoke</button>
-                      </form>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table heads={["Name", "Role", "Scopes", "Issued", "Last used"]} last="Revoke">
+            {tokens.map((token) => (
+              <tr key={token.id}>
+                <th scope="row">
+                  {token.name} {token.expired && <span class="tag tag-warn">expired</span>}
+                </th>
+                <td data-label="role">{token.role}</td>
+                <td data-label="scopes">
+                  {token.scopes.length === 0 ? "all" : token.scopes.join(", ")}
+                </td>
+                <td class="fig" data-label="issued">
+                  <Time atMs={token.createdAtMs} clock={clock} as="stamp" />
+                </td>
+                <td class="fig" data-label="last used">
+                  {token.lastUsedAtMs === null
+                    ? "never"
+                    : <Time atMs={token.lastUsedAtMs} clock={clock} as="stamp" />}
+                </td>
+                <td class="end">
+                  <form method="post" action="/settings/tokens">
+                    <input type="hidden" name="revoke" value={token.id} />
+                    <button
+                      class="btn btn-danger"
+                      type="submit"
+                      aria-label={`Revoke ${token.name}`}
+                    >
+                      Revoke
+                    </button>
+                  </form>
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
       <form class="row filter" method="post" action="/settings/tokens">
-        <label for="token-name">Name</label>
-        <input id="token-name" name="name" required maxLength={64} placeholder="growth logger" />
-        <label for="token-role">Role</label>
-        <select id="token-role" name="role">
-          {roles.map((role) => <option key={role} value={role}>{role}</option>)}
-        </select>
+        <span class="pair">
+          <label for="token-name">Name</label>
+          <input
+            id="token-name"
+            name="name"
+            required
+            maxLength={64}
+            placeholder="growth logger"
+            autocomplete="off"
+          />
+        </span>
+        <span class="pair">
+          <label for="token-role">Role</label>
+          <select id="token-role" name="role">
+            {roles.map((role) => <option key={role} value={role}>{role}</option>)}
+          </select>
+        </span>
         <fieldset class="inline">
-          <legend class="visually-hidden">Scopes; none chosen means all</legend>
+          <legend>Scopes, none for all</legend>
           {SCOPES.map((scope) => (
             <label key={scope}>
               <input type="checkbox" name="scope" value={scope} /> {scope}
@@ -210,63 +270,75 @@ function Tokens({ state, issued }: { state: State; issued: Issued }) {
   );
 }
 
-function Users({ state }: { state: State }) {
-  const { auth, clock } = state.instrument;
-  const nowMs = clock.nowMs();
+function Users({ state, reader: { clock }, outcome }: SectionProps) {
   return (
-    <section class="card wide" id="users">
+    <section class="card wide" id="users" aria-label="Users">
       <header>
         <h2>Users</h2>
       </header>
-      <div class="scroll-x">
-        <table>
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th>Role</th>
-              <th>Since</th>
-              <th>
-                <span class="visually-hidden">Remove</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {auth.users.list().map((user) => (
-              <tr key={user.name}>
-                <td>
-                  <b>{user.name}</b>
-                </td>
-                <td>{user.role}</td>
-                <td class="num">{formatStamp(user.createdAtMs, nowMs)}</td>
-                <td>
-                  <form method="post" action="/settings/users">
-                    <input type="hidden" name="remove" value={user.name} />
-                    <button class="btn btn-danger" type="submit">Remove</button>
-                  </form>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Failure text={failureOf(outcome, "users")} />
+      <Table heads={["Name", "Role", "Since"]} last="Remove">
+        {state.instrument.auth.users.list().map(({ name, role, createdAtMs }) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td data-label="role">{role}</td>
+            <td class="fig" data-label="since">
+              <Time atMs={createdAtMs} clock={clock} as="stamp" />
+            </td>
+            <td class="end">
+              <form method="post" action="/settings/users">
+                <input type="hidden" name="remove" value={name} />
+                <button class="btn btn-danger" type="submit" aria-label={`Remove ${name}`}>
+                  Remove
+                </button>
+              </form>
+            </td>
+          </tr>
+        ))}
+      </Table>
       <form class="row filter" method="post" action="/settings/users">
-        <label for="user-name">Name</label>
-        <input id="user-name" name="name" required maxLength={32} autocomplete="off" />
-        <label for="user-role">Role</label>
-        <select id="user-role" name="role">
-          {ROLES.map((role) => <option key={role} value={role}>{role}</option>)}
-        </select>
-        <label for="user-password">Password</label>
-        <input
-          id="user-password"
-          name="password"
-          type="password"
-          required
-          minLength={10}
-          autocomplete="new-password"
-        />
+        <span class="pair">
+          <label for="user-name">Name</label>
+          <input id="user-name" name="name" required maxLength={32} autocomplete="off" />
+        </span>
+        <span class="pair">
+          <label for="user-role">Role</label>
+          <select id="user-role" name="role">
+            {ROLES.map((role) => <option key={role} value={role}>{role}</option>)}
+          </select>
+        </span>
+        <span class="pair">
+          <label for="user-password">Password</label>
+          <input
+            id="user-password"
+            name="password"
+            type="password"
+            required
+            minLength={10}
+            autocomplete="new-password"
+          />
+        </span>
         <button class="btn btn-main" type="submit">Add user</button>
       </form>
     </section>
+  );
+}
+
+/** A small table; its last column has a button and its name only for who does not see it. */
+function Table(
+  { heads, last, children }: { heads: string[]; last: string; children: ComponentChildren },
+) {
+  return (
+    <table class="row-table">
+      <thead>
+        <tr>
+          {heads.map((head) => <th scope="col" key={head}>{head}</th>)}
+          <th scope="col">
+            <span class="visually-hidden">{last}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
   );
 }

@@ -1,0 +1,108 @@
+import { firstChannels, plotChannels } from "../../components/shown.ts";
+import { isShown, type LoggedEvent, MARK_TYPES } from "../../components/plot/marks.ts";
+import { keyOf, type PlotChannel } from "../../components/plot/shape.ts";
+import { packed, type PackedData } from "../../components/plot/source.ts";
+import { type PlotView, rangeOf, viewOf } from "../../components/plot/view.ts";
+import type { PageClock } from "../../components/clock.ts";
+import type { Instrument } from "../../lib/instrument/mod.ts";
+
+/** Everything the history of a page needs for its first picture. */
+export interface HistoryProps {
+  readonly channels: PlotChannel[];
+  readonly view: PlotView;
+  readonly first: string[];
+  readonly data: PackedData;
+  readonly events: LoggedEvent[];
+  readonly runFromMs: number | null;
+  readonly firstMs: number | null;
+  readonly subject?: string;
+  readonly clock: PageClock;
+  readonly search: string;
+}
+
+/** Enough for a first picture; the browser asks for more. */
+const BUCKETS = 240;
+const EVENTS = 200;
+const FIRST_OF_DEVICE = 4;
+
+/** The history an address asks for: of the whole instrument, or of one device. */
+export async function historyProps(
+  { devices, telemetry, events, experiments }: Instrument,
+  url: URL,
+  clock: PageClock,
+  deviceId?: string,
+): Promise<HistoryProps> {
+  // Colours belong to a channel's place among all of them, on every page.
+  const all = plotChannels(devices.list());
+  const channels = deviceId === undefined ? all : all.filter((one) => one.deviceId === deviceId);
+  const first = deviceId === undefined
+    ? firstChannels(all)
+    : channels.slice(0, FIRST_OF_DEVICE).map(keyOf);
+  const runFromMs = experiments.running()?.startedAtMs ?? null;
+  const view = viewOf(url.searchParams, {
+    known: new Set(channels.map(keyOf)),
+    first,
+    hasRun: runFromMs !== null,
+  });
+  const shown = view.shown.flatMap((key) => channels.find((one) => keyOf(one) === key) ?? []);
+  const windowed = { windowId: view.windowId, range: null };
+  const [fromMs] = rangeOf(windowed, clock.nowMs, { runFromMs, firstMs: null });
+  const firstMs = firstSample(telemetry, shown, fromMs, clock.nowMs);
+  const [seenFromMs, toMs] = rangeOf(view, clock.nowMs, { runFromMs, firstMs });
+  const series = telemetry.series({
+    channels: shown.map(({ deviceId, channel }) => ({ deviceId, channel })),
+    fromMs: seenFromMs,
+    toMs,
+    buckets: BUCKETS,
+  });
+  const found = await events.read({
+    limit: EVENTS,
+    ...(deviceId === undefined
+      ? { types: [...MARK_TYPES.instrument] }
+      : { subject: deviceId, types: [...MARK_TYPES.device] }),
+  });
+  return {
+    channels,
+    view,
+    first,
+    data: packed(series, shown),
+    events: found.filter((event) => isShown(event, deviceId))
+      .map(({ seq, atMs, type, subject, text, data }) => ({
+        seq,
+        atMs,
+        type,
+        subject,
+        text,
+        data: lean(data),
+      })),
+    runFromMs,
+    firstMs,
+    ...(deviceId === undefined ? {} : { subject: deviceId }),
+    clock,
+    search: url.search,
+  };
+}
+
+/** When the first of `channels` was first seen, where that is inside the window; else `null`. */
+function firstSample(
+  telemetry: Instrument["telemetry"],
+  channels: readonly PlotChannel[],
+  fromMs: number,
+  nowMs: number,
+): number | null {
+  const asked = channels.map(({ deviceId, channel }) => ({ deviceId, channel }));
+  const count = (from: number, to: number, buckets: number) =>
+    telemetry.series({ channels: asked, fromMs: from, toMs: to, buckets })
+      .flatMap(({ buckets }) => buckets.filter(({ count }) => count > 0));
+  if (asked.length === 0 || count(0, fromMs, 1).length > 0) return null;
+  const times = count(fromMs, nowMs, BUCKETS).map(({ atMs }) => atMs);
+  return times.length === 0 ? null : Math.max(fromMs, Math.min(...times));
+}
+
+/** A setpoint, and nothing of the rest: a ring light's read-back alone has 32 colours. */
+function lean(data: Record<string, unknown>): Record<string, unknown> {
+  const { state } = data;
+  if (typeof state !== "object" || state === null) return { state };
+  const { setpoint } = state as { setpoint?: unknown };
+  return { state: { setpoint } };
+}
