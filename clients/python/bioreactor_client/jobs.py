@@ -56,6 +56,14 @@ class Job:
         self.skipped = 0
         self.failure = None
         self.thread = None
+        # Not `thread.is_alive()`: a thread whose `join` a signal interrupted passes for ended (bpo-45274),
+        # and what it still commands would come after the clean-up.
+        self.ended = threading.Event()
+        self.ended.set()
+
+    @property
+    def running(self):
+        return not self.ended.is_set()
 
 
 class Jobs:
@@ -85,20 +93,25 @@ class Jobs:
             if not callable(function):
                 raise TypeError("A job is (function, period, duration); %r cannot be called" % (function,))
             made.append(Job(function, period, duration))
-        if any(job.thread.is_alive() for job in self._jobs):
+        if any(job.running for job in self._jobs):
             raise RuntimeError("Jobs are running already: end them with stop_all() first")
         stop = self._stop = threading.Event()
         self._jobs = made
         start = self._monotonic()
         for job in made:
             job.thread = threading.Thread(
-                target=self._work,
+                target=self._run,
                 args=(job, stop, start, errors_max, errors_for_s, on_failure),
                 name="job %s" % job.name,
                 daemon=True,
             )
         for job in made:
-            job.thread.start()
+            job.ended.clear()
+            try:
+                job.thread.start()
+            except BaseException:
+                job.ended.set()
+                raise
         return self
 
     def stop(self):
@@ -108,14 +121,11 @@ class Jobs:
     def wait(self, timeout_s=None):
         """Waits until every job has ended. Whether they have."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        for job in self._jobs:
-            if job.thread is threading.current_thread():
-                continue  # a job that calls finish() cannot wait for itself
-            job.thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        return not any(
-            job.thread.is_alive() for job in self._jobs
-            if job.thread is not threading.current_thread()
-        )
+        # A job that calls finish() cannot wait for itself.
+        others = [job for job in self._jobs if job.thread is not threading.current_thread()]
+        for job in others:
+            job.ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return not any(job.running for job in others)
 
     def counts(self):
         """`{name: {"calls", "errors", "skipped", "running"}}`."""
@@ -124,7 +134,7 @@ class Jobs:
                 "calls": job.calls,
                 "errors": job.errors,
                 "skipped": job.skipped,
-                "running": job.thread.is_alive(),
+                "running": job.running,
             }
             for job in self._jobs
         }
@@ -135,6 +145,12 @@ class Jobs:
             failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+    def _run(self, job, *rest):
+        try:
+            self._work(job, *rest)
+        finally:
+            job.ended.set()
 
     def _work(self, job, stop, start, errors_max, errors_for_s, on_failure):
         turn = 0

@@ -2,6 +2,7 @@ import contextlib
 import functools
 import io
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -186,6 +187,36 @@ class Running(WithNode):
         self.bio.run([(lambda bio: None, 1, True)])
         with self.assertRaises(RuntimeError):
             self.bio.run([(lambda bio: None, 1, True)])
+
+    def test_a_signal_during_wait_does_not_pass_a_job_off_as_ended(self):
+        begun, go_on, calls = threading.Event(), threading.Event(), []
+
+        def job(bio):
+            begun.set()
+            go_on.wait(10)
+            calls.append("done")
+
+        handle = self.bio.run([(job, 60, True)])
+        self.assertTrue(begun.wait(5))
+
+        class Told(Exception):
+            pass
+
+        def tell(_number, _frame):
+            raise Told
+
+        before = signal.signal(signal.SIGALRM, tell)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with self.assertRaises(Told):
+                handle.wait()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        self.assertTrue(handle.counts()["job"]["running"])
+        handle.stop()
+        go_on.set()
+        self.assertTrue(handle.wait(5))
+        self.assertEqual(calls, ["done"])
 
     def test_a_job_that_keeps_failing_is_given_up_and_finish_says_so(self):
         def job(bio):
