@@ -108,8 +108,8 @@ async function* hashed(
 }
 
 function manifestOf(experiment: Experiment, files: Packed[], atMs: number) {
-  const { id, number, title, owner, kind, scriptSha256, devices, limits, endState, onInterrupt } =
-    experiment;
+  const { id, number, title, owner, kind, scriptSha256, devices, limits } = experiment;
+  const { parameters, endState, holdState, onInterrupt } = experiment;
   const time = (ms: number | null) => ms === null ? null : new Date(ms).toISOString();
   return {
     v: 1,
@@ -125,7 +125,9 @@ function manifestOf(experiment: Experiment, files: Packed[], atMs: number) {
       scriptSha256,
       devices,
       limits,
+      parameters,
       endState,
+      holdState,
       onInterrupt,
       state: experiment.state,
       attempt: experiment.attempt,
