@@ -69,7 +69,10 @@ Deno.test("the version is a line of its own", async () => {
 Deno.test("a slip in the command line is told with what was meant", async () => {
   const cases: [string[], RegExp][] = [
     [["sreve"], /no command "sreve"; did you mean "serve"\?/],
-    [["experiments"], /"experiments" needs one of submit, list, watch, cancel, hold, release, download, import/],
+    [
+      ["experiments"],
+      /"experiments" needs one of submit, list, watch, cancel, hold, release, download, import/,
+    ],
     [["experiments", "lst"], /no command "experiments lst"; did you mean "experiments list"\?/],
     [["serve", "--prot", "9"], /"serve" has no option "--prot"; did you mean "--port"\?/],
     [["serve", "--port"], /--port/],
