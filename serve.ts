@@ -1,12 +1,13 @@
 import { hostname } from "node:os";
 import process from "node:process";
+import { ZodError } from "zod";
 import { launchAgent } from "./agents/launch.ts";
 import manifest from "./deno.json" with { type: "json" };
 import * as pages from "./fresh.gen.ts";
 import type { Clock } from "./lib/clock.ts";
 import { type Face, FACES } from "./lib/compat/mod.ts";
 import type { Config } from "./lib/config.ts";
-import { openDataFolder } from "./lib/data_folder.ts";
+import { openDataFolder, unreadableRecord } from "./lib/data_folder.ts";
 import type { AgentSpec } from "./lib/devices/mod.ts";
 import { type Instrument, openInstrument } from "./lib/instrument/mod.ts";
 import { keepListening, type Listening } from "./lib/listening.ts";
@@ -78,7 +79,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
       : {}),
   }).catch((error) => {
     folder.close();
-    throw error;
+    throw error instanceof ZodError ? unreadableRecord(folder.path, error) : error;
   });
   const listeners: Listening[] = [];
   async function close(): Promise<void> {

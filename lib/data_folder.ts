@@ -1,5 +1,6 @@
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
+import type { ZodError } from "zod";
 import { checkDatabase } from "./database_check.ts";
 import {
   DataFolderDamaged,
@@ -150,6 +151,25 @@ function refuseUnfinished(path: string, name: string): void {
   throw new DataFolderRestoreUnfinished(
     `A restore of "${join(path, name)}" was cut off. Run it again: holdfast restore` +
       (backup === null ? " STAMP" : ` ${backup}`),
+  );
+}
+
+/** A record that another version wrote, or nobody: `error` is what it fails on. */
+export function unreadableRecord(path: string, error: ZodError): DataFolderDamaged {
+  const file = join(path, KV_FILE);
+  const backup = newestBackup(path);
+  const found = error.issues.slice(0, 3).map(({ path, message }) =>
+    `"${path.map(String).join(".")}": ${message}`
+  );
+  const help = backup !== null
+    ? `The newest backup is "${backup}"; to go back to it: holdfast restore ${backup}`
+    : `There is no backup in "${join(path, BACKUPS)}"; to start anew: mv "${file}" "${file}.old"`;
+  return new DataFolderDamaged(
+    `A record in "${file}" is not one that this version of Holdfast reads (${found.join("; ")}). ` +
+      `If a later version wrote it, start that one. ${help}`,
+    file,
+    backup,
+    { cause: error },
   );
 }
 
