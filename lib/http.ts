@@ -1,7 +1,7 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context, ErrorHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { ZodError } from "zod";
+import type { ZodError } from "zod";
 import type { Principal } from "./auth/model.ts";
 import { ContentionError, KvUnavailable } from "./kv.ts";
 import type { Log } from "./log.ts";
@@ -63,7 +63,6 @@ export function invalidRequest(errors: readonly FieldError[]): Problem {
 /** Any thrown thing as the problem it is; what we do not know becomes `internal` without a word of its cause. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof ZodError) return invalidRequest(fieldErrors(error));
   if (error instanceof HTTPException) return ofHttpException(error);
   if (error instanceof SyntaxError && /JSON/.test(error.message)) {
     return new Problem("malformed-body", "The body is not valid JSON", {}, { cause: error });

@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { createApi, type HoldfastEnv } from "../http.ts";
+import { createApi, fieldErrors, type HoldfastEnv, invalidRequest } from "../http.ts";
 import { Problem } from "../problem.ts";
 import type { Auth } from "./auth.ts";
 import { actorOf } from "./model.ts";
@@ -27,7 +27,9 @@ export function authApi(auth: Auth): OpenAPIHono<HoldfastEnv> {
 
   api.openapi(loginRoute, async (c) => {
     const isForm = isFormRequest(c);
-    const ask = LoginAsk.parse(isForm ? await c.req.parseBody() : await c.req.json());
+    const given = LoginAsk.safeParse(isForm ? await c.req.parseBody() : await c.req.json());
+    if (!given.success) throw invalidRequest(fieldErrors(given.error));
+    const ask = given.data;
     const done = await auth.login(ask.name, ask.password, c.get("remoteAddress"), c.get("secure"));
     const next = localPath(ask.next);
     if (done.ok) {
