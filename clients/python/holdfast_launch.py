@@ -31,6 +31,7 @@ import types
 
 EXIT_LAUNCHER_FAILED = 125
 EXIT_SIGTERM = 128 + 15
+RELAY_IGNORES = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 LIMITS = ("memoryMb", "cpuSeconds", "fileMb", "processes", "openFiles")
 MIB = 1024 * 1024
 
@@ -203,22 +204,26 @@ def start_relay(path, port):
     listener.listen(128)
     port = listener.getsockname()[1]
     script_pid = os.getpid()
+    # Blocked until the relay ignores them: one that came in between would take the way to the API away.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, RELAY_IGNORES)
     middle = os.fork()
     if middle == 0:
         # Nothing below may return into the launcher: this is another process now.
         try:
             if os.fork() == 0:
+                for number in RELAY_IGNORES:
+                    signal.signal(number, signal.SIG_IGN)
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 _become_relay(listener, path, script_pid)
         finally:
             os._exit(0)
     os.waitpid(middle, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     listener.close()
     return port
 
 
 def _become_relay(listener, path, script_pid):
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # the log of the run must not stay open for our sake
         os.dup2(null, descriptor)
