@@ -105,10 +105,13 @@ export class Sessions {
 
   async #touch(sha256: string, session: Session): Promise<void> {
     const key = authKeys.session(sha256);
-    await this.kv.transact(
-      [key],
-      ([seen]) => accept({ value: undefined, set: seen?.value === null ? [] : [[key, session]] }),
-    );
+    await this.kv.transact([key], ([seen]) => {
+      const stored = seen?.value as Session | null | undefined;
+      // Ended meanwhile, or a later request was faster.
+      const late = stored === null || stored === undefined ||
+        stored.lastSeenAtMs >= session.lastSeenAtMs;
+      return accept({ value: undefined, set: late ? [] : [[key, session]] });
+    });
   }
 
   /** A lost touch shortens a session by minutes; a lost removal is made up for at the next start. */
