@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { RUN_FILES, type RunEndReason, RunPlan, type RunReady } from "../lib/experiments/model.ts";
-import { folderMb, freeMbOf } from "./run_disk.ts";
+import { folderMb, freeMbOf, openUp } from "./run_disk.ts";
 import { ExitRecord, type Outcome } from "./run_exit.ts";
 import { RunLog } from "./run_log.ts";
 import { outcome, outcomeOf } from "./run_outcome.ts";
@@ -143,6 +143,7 @@ class Run {
       new Promise((resolve) => setTimeout(resolve, DRAIN_MS)),
     ]);
     await watch;
+    openUp(RUN_FILES.output);
     const said = (await within(complaint, DRAIN_MS) ?? "").trim();
     return outcomeOf(status, said, this.ending, this.plan.limits.memoryMb);
   }
@@ -189,8 +190,12 @@ class Run {
       }
       const outputMb = folderMb(RUN_FILES.output) + folderMb("cache");
       if (outputMb > limits.outputMb) {
-        const used = Math.round(outputMb);
-        this.end("output", `it wrote ${used} MiB, its limit is ${limits.outputMb} MiB`);
+        this.end(
+          "output",
+          outputMb === Infinity
+            ? "it made a folder that cannot be looked into, so that its output cannot be limited"
+            : `it wrote ${Math.round(outputMb)} MiB, its limit is ${limits.outputMb} MiB`,
+        );
       }
       const freeMb = freeMbOf(".");
       if (freeMb < diskFloorMb) {
