@@ -6,12 +6,14 @@
  */
 const SUMMARY = /(\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?/;
 
+// One folder for all that tests leave behind; its name is short because paths of sockets must be.
+const folder = Deno.makeTempDirSync({ prefix: "hf-" });
 const args = ["test", "-A", "--no-prompt", ...Deno.args];
 const child = new Deno.Command(Deno.execPath(), {
   args,
   stdout: "piped",
   stderr: "inherit",
-  env: { NO_COLOR: "1" },
+  env: { NO_COLOR: "1", TMPDIR: folder },
 }).spawn();
 
 let tail = "";
@@ -21,6 +23,7 @@ for await (const chunk of child.stdout) {
   tail = (tail + decoder.decode(chunk, { stream: true })).slice(-4000);
 }
 const { code } = await child.status;
+Deno.removeSync(folder, { recursive: true });
 const found = SUMMARY.exec(tail.split("\n").filter((line) => SUMMARY.test(line)).at(-1) ?? "");
 const [passed, failed, skipped] = [1, 2, 3].map((group) => Number(found?.[group] ?? 0)) as [
   number,
