@@ -9,7 +9,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
 import type { DeviceView, Reading } from "../lib/devices/model.ts";
 import type { EventDelivery } from "../lib/events.ts";
-import type { Log } from "../lib/log.ts";
+import { silentLog } from "../lib/log.ts";
 import { LiveStream, streamApi } from "../lib/telemetry/mod.ts";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { tellFigures } from "./figures.ts";
@@ -122,7 +122,6 @@ async function main(): Promise<void> {
 
 async function serve(): Promise<void> {
   let feed: (readings: readonly Reading[]) => void = () => {};
-  const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
   const stream = new LiveStream(
     {
       events: {
@@ -142,7 +141,7 @@ async function serve(): Promise<void> {
       onAlarm: () => () => {},
     },
     systemClock,
-    quiet,
+    silentLog,
   );
   const app = new OpenAPIHono<HoldfastEnv>();
   app.use(async (c, next) => {

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Reading } from "../lib/devices/model.ts";
-import type { Log } from "../lib/log.ts";
+import { silentLog } from "../lib/log.ts";
 import { type Series, Telemetry } from "../lib/telemetry/mod.ts";
 import { csvLines, textStream } from "../lib/telemetry/export.ts";
 import { type Figure, quantile, tellFigures } from "./figures.ts";
@@ -28,7 +28,6 @@ const CHANNELS = Array.from({ length: 10 }, (_, i) => ({
 }));
 const RAW_DAYS = Number(Deno.env.get("HOLDFAST_BENCH_RAW_DAYS") ?? 3);
 const NOW = Date.UTC(2026, 0, 25, 20);
-const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 /** Its timers never fire: the bench decides when the store writes. */
 const frozen: Clock = { ...systemClock, nowMs: () => NOW, timer: () => () => {} };
 /** Windows that stand in the table of all benches. */
@@ -64,7 +63,7 @@ function ms(value: number): string {
 }
 
 async function ingest(path: string): Promise<Figure> {
-  const telemetry = Telemetry.open(path, frozen, quiet, { bufferMax: 10_000_000 });
+  const telemetry = Telemetry.open(path, frozen, silentLog, { bufferMax: 10_000_000 });
   const seconds = 30_000;
   const batches = Array.from({ length: seconds }, (_, i) => readings(NOW - DAY + i * SECOND));
   const started = performance.now();
@@ -96,7 +95,7 @@ async function ingest(path: string): Promise<Figure> {
 /** Writes the tables as the store lays them out, in SQL, for 315 million samples would take half an hour. */
 function build(path: string): void {
   const started = performance.now();
-  Telemetry.open(path, frozen, quiet, OPTIONS).close();
+  Telemetry.open(path, frozen, silentLog, OPTIONS).close();
   const db = new DatabaseSync(path);
   db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN");
   const numbers = (from: number, to: number, step: number) =>
@@ -128,7 +127,7 @@ function build(path: string): void {
 }
 
 function ranges(path: string): Figure[] {
-  const telemetry = Telemetry.open(path, frozen, quiet, OPTIONS);
+  const telemetry = Telemetry.open(path, frozen, silentLog, OPTIONS);
   const rows: Record<string, string | number>[] = [];
   const figures: Figure[] = [];
   const windows: [string, number, number][] = [
@@ -186,7 +185,7 @@ function ranges(path: string): Figure[] {
 }
 
 async function exports(path: string): Promise<void> {
-  const telemetry = Telemetry.open(path, frozen, quiet, OPTIONS);
+  const telemetry = Telemetry.open(path, frozen, silentLog, OPTIONS);
   const rows: Record<string, string | number>[] = [];
   for (const [window, span] of [["1 day, raw", DAY], ["3 months, minutes", 90 * DAY]] as const) {
     const level = span === DAY ? "raw" : "minute";
@@ -223,7 +222,7 @@ function wear(path: string): void {
   const written = () =>
     Number(/^write_bytes: (\d+)/m.exec(Deno.readTextFileSync("/proc/self/io"))![1]);
   const wchar = () => Number(/^wchar: (\d+)/m.exec(Deno.readTextFileSync("/proc/self/io"))![1]);
-  const telemetry = Telemetry.open(path, frozen, quiet);
+  const telemetry = Telemetry.open(path, frozen, silentLog);
   const channels = Array.from({ length: 40 }, (_, i) => `c_${i}`);
   const minutes = 20;
   const [disk, calls] = [written(), wchar()];

@@ -68,6 +68,15 @@ export function openLog(options: LogOptions): OpenLog {
   });
 }
 
+/** A log that keeps nothing. */
+export const silentLog: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLog,
+};
+
 /** A log that keeps its lines in `lines`, as JSON; what tests of other domains look at. */
 export function memoryLog(clock: Clock): { log: Log; lines: string[] } {
   const lines: string[] = [];

@@ -4,11 +4,9 @@ import { ManualClock } from "../clock.ts";
 import { EventLog } from "../events.ts";
 import { createApi, problemResponse } from "../http.ts";
 import { Kv, KvUnavailable } from "../kv.ts";
-import type { Log } from "../log.ts";
+import { silentLog } from "../log.ts";
 import { accept } from "../result.ts";
 import { type Alarm, Alarms, alarmsApi } from "./mod.ts";
-
-const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 const STALE = {
   id: "stale:ambient-temp",
@@ -22,7 +20,7 @@ async function opened() {
   const clock = new ManualClock();
   const store = await FaultyStore.open();
   const kv = await Kv.over(store, clock);
-  const alarms = await Alarms.open(kv, clock, quiet);
+  const alarms = await Alarms.open(kv, clock, silentLog);
   const log = new EventLog(kv, clock, { countMax: 1e6, ageMaxMs: 1e15 });
   const events = async () =>
     (await log.read({ afterSeq: 0, limit: 100 })).map(({ type, actor }) => `${type} by ${actor}`);
@@ -144,7 +142,7 @@ Deno.test("what stands comes first by acknowledgement, severity and age, and out
   await alarms.acknowledge("d", "user:anna");
   const ids = (of: Alarms) => of.active().map(({ id }) => id);
   assert.deepEqual(ids(alarms), ["b", "c", "a", "d"]);
-  assert.deepEqual(ids(await Alarms.open(kv, clock, quiet)), ["b", "c", "a", "d"]);
+  assert.deepEqual(ids(await Alarms.open(kv, clock, silentLog)), ["b", "c", "a", "d"]);
   await kv.close();
 });
 
@@ -164,7 +162,7 @@ Deno.test("an alarm is shown while the store fails, and recorded once it works",
   await settled(all);
   assert.deepEqual(await events(), ["alarm.raised by system"]);
   assert.equal(changes.length, 1);
-  const again = await Alarms.open(kv, clock, quiet);
+  const again = await Alarms.open(kv, clock, silentLog);
   assert.deepEqual(again.active(), alarms.active());
   await alarms.acknowledge("disk-full", "user:anna");
   assert.deepEqual(await events(), ["alarm.raised by system", "alarm.acknowledged by user:anna"]);
@@ -181,7 +179,7 @@ Deno.test("raised and over while the store failed: both are recorded, in order",
   await clock.advance(5000);
   await settled(all);
   assert.deepEqual(await events(), ["alarm.raised by system", "alarm.cleared by system"]);
-  assert.deepEqual((await Alarms.open(kv, clock, quiet)).active(), alarms.active());
+  assert.deepEqual((await Alarms.open(kv, clock, silentLog)).active(), alarms.active());
   assert.equal(alarms.active()[0]!.clearedAtMs, clock.nowMs() - 5000);
   await kv.close();
 });

@@ -2,8 +2,9 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import assert from "node:assert/strict";
 import type { Principal } from "../auth/model.ts";
 import { type HoldfastEnv, problemHandler } from "../http.ts";
+import { silentLog } from "../log.ts";
 import { experimentsApi } from "./api.ts";
-import { openRig, type Rig, runs, silent } from "./test_rig.ts";
+import { openRig, type Rig, runs } from "./test_rig.ts";
 
 const anna: Principal = { kind: "user", name: "anna", role: "operator" };
 const bo: Principal = { kind: "user", name: "bo", role: "operator" };
@@ -19,7 +20,7 @@ function face(rig: Rig) {
     await next();
   });
   app.route("/api/v1", experimentsApi(rig.experiments));
-  app.onError(problemHandler(silent));
+  app.onError(problemHandler(silentLog));
   return {
     app,
     as: (who: Principal) => {

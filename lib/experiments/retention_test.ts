@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { ManualClock } from "../clock.ts";
 import { Kv } from "../kv.ts";
 import { newId } from "../ids.ts";
+import { silentLog } from "../log.ts";
 import { Folders } from "./folders.ts";
 import { Limits } from "./model.ts";
 import { Retention } from "./retention.ts";
 import { ExperimentStore } from "./store.ts";
-import { silent } from "./test_rig.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -50,7 +50,7 @@ Deno.test("beyond its bytes the oldest ended runs lose their files; a record goe
       await Promise.all(
         ids.map((id) => Deno.stat(folders.runFolder(id)).then(() => true, () => false)),
       );
-    const rules = { clock, log: silent, store, folders, days: 0 };
+    const rules = { clock, log: silentLog, store, folders, days: 0 };
     await new Retention({ ...rules, filesMb: 2, recordDays: 1 }).sweep();
     assert.deepEqual(await has(), [true, true, true, true]);
     assert.notEqual(await store.get(ids[0]!), null, "its files are still there");
@@ -109,7 +109,7 @@ Deno.test("files of old runs go, their records and everything younger stay; so d
 
     const forever = new Retention({
       clock,
-      log: silent,
+      log: silentLog,
       store,
       folders,
       days: 0,
@@ -119,7 +119,15 @@ Deno.test("files of old runs go, their records and everything younger stay; so d
     await forever.sweep();
     assert.equal(await kept(old.id), true);
 
-    await new Retention({ clock, log: silent, store, folders, days: 7, filesMb: 0, recordDays: 0 })
+    await new Retention({
+      clock,
+      log: silentLog,
+      store,
+      folders,
+      days: 7,
+      filesMb: 0,
+      recordDays: 0,
+    })
       .sweep();
     assert.deepEqual(
       [await kept(old.id), await kept(young.id), await kept(waiting.id)],

@@ -3,7 +3,7 @@ import { Config, ConfigFile } from "../config_schema.ts";
 import type { DeviceView } from "../devices/model.ts";
 import { Kv } from "../kv.ts";
 import { Locks } from "../locks/mod.ts";
-import type { Log } from "../log.ts";
+import { silentLog } from "../log.ts";
 import { type Experiment, type ExperimentAsk, isTerminal } from "./model.ts";
 import type { RunDevices } from "./run_deps.ts";
 import { Experiments, type ExperimentsOptions } from "./service.ts";
@@ -20,14 +20,6 @@ function isProgram(path: string): boolean {
     return false;
   }
 }
-
-export const silent: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-};
 
 /** Two actuators and a sensor; STOP can be pressed. */
 export class NotingDevices implements RunDevices {
@@ -152,7 +144,7 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
   const experiments = await Experiments.open({
     kv,
     clock: systemClock,
-    log: silent,
+    log: silentLog,
     locks: {
       grantAll: (ask) => (step("grant"), locks.grantAll(ask)),
       releaseAll: (actor, reason) => (step("release"), locks.releaseAll(actor, reason)),

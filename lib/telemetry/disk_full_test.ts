@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../clock.ts";
+import { silentLog } from "../log.ts";
 import type { TelemetryFault } from "./faults.ts";
 import { Telemetry } from "./store.ts";
-import { quiet, reading, START } from "./testing.ts";
+import { reading, START } from "./testing.ts";
 
 /**
  * A file system of eight megabytes, really full. It is mounted in a mount namespace of its own, which needs
@@ -64,7 +65,7 @@ async function onSmallDisk(folder: string): Promise<void> {
     return [...ids];
   };
   const path = `${folder}/telemetry.sqlite`;
-  const telemetry = Telemetry.open(path, clock, quiet, {
+  const telemetry = Telemetry.open(path, clock, silentLog, {
     bufferMax: 2000,
     onFault: (fault) => faults.push(fault),
   });
@@ -107,7 +108,7 @@ async function onSmallDisk(folder: string): Promise<void> {
   assert.deepEqual(others, []);
   telemetry.close();
 
-  const again = Telemetry.open(path, clock, quiet, {});
+  const again = Telemetry.open(path, clock, silentLog, {});
   assert.equal(again.holes()[0]!.samples, lost);
   again.close();
   console.log("survived");

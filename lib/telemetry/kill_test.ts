@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ManualClock, systemClock } from "../clock.ts";
+import { silentLog } from "../log.ts";
 import { Telemetry } from "./store.ts";
-import { quiet, reading, START } from "./testing.ts";
+import { reading, START } from "./testing.ts";
 
 /** Written between two reports of the child. */
 const BATCH = 50;
@@ -18,7 +19,7 @@ Deno.test("a kill at any moment costs no sample that was flushed, and every roll
     let flushed = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       flushed = await runAndKill(path, flushed, 20 + Math.random() * 200);
-      const telemetry = Telemetry.open(path, new ManualClock(), quiet);
+      const telemetry = Telemetry.open(path, new ManualClock(), silentLog);
       telemetry.settle();
       assert.equal(telemetry.status().fault, null);
       telemetry.close();
@@ -71,7 +72,7 @@ function assertExact(path: string, flushed: number): number {
 
 /** Records one sample a second of made-up time, as fast as it can, settling now and then. */
 function writeForEver(path: string, from: number): void {
-  const telemetry = Telemetry.open(path, { ...systemClock, timer: () => () => {} }, quiet);
+  const telemetry = Telemetry.open(path, { ...systemClock, timer: () => () => {} }, silentLog);
   for (let i = from;; i++) {
     telemetry.record([reading(START + i * 1000, i)]);
     if (i % BATCH !== BATCH - 1) continue;

@@ -5,9 +5,10 @@ import type { DeviceView, Reading } from "../devices/model.ts";
 import { EventLog } from "../events.ts";
 import { createApi, problemResponse } from "../http.ts";
 import { Kv } from "../kv.ts";
+import { silentLog } from "../log.ts";
 import { streamApi } from "./api.ts";
 import { LiveStream, type StreamAsk, type StreamOptions } from "./stream.ts";
-import { quiet, reading } from "./testing.ts";
+import { reading } from "./testing.ts";
 
 interface Message {
   event: string;
@@ -160,7 +161,7 @@ async function withStream(
       onAlarm: alarms.on,
     },
     clock,
-    quiet,
+    silentLog,
     options,
   );
   try {

@@ -3,18 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ManualClock } from "../clock.ts";
 import type { Reading } from "../devices/model.ts";
-import type { Log } from "../log.ts";
+import { silentLog } from "../log.ts";
 import type { TelemetryFault } from "./faults.ts";
 import { Telemetry, type TelemetryOptions } from "./store.ts";
-
-/** Says nothing. */
-export const quiet: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => quiet,
-};
 
 export const START = Date.UTC(2026, 0, 25, 20);
 export const MINUTE = 60_000;
@@ -42,7 +33,7 @@ export async function withStore(
   const clock = new ManualClock(START);
   const faults: TelemetryFault[] = [];
   const open = () =>
-    Telemetry.open(path, clock, quiet, { onFault: (f) => faults.push(f), ...options });
+    Telemetry.open(path, clock, silentLog, { onFault: (f) => faults.push(f), ...options });
   const bench: Bench = {
     folder,
     path,
