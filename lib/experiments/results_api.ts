@@ -102,7 +102,7 @@ export function addResults(api: OpenAPIHono<HoldfastEnv>, experiments: Experimen
   api.openapi(dataRoute, async (c) => {
     const { id } = await experimentOf(experiments, c.req.valid("param").id);
     const { columns, every, rows } = c.req.valid("query");
-    const data = experiments.data(id, {
+    const data = await experiments.data(id, {
       rows,
       ...(every === undefined ? {} : { every }),
       ...(columns === undefined ? {} : { columns: columns.split(",").map((name) => name.trim()) }),

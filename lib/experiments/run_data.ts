@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { type Cell, parseCell, parseStamp, RowScanner, splitRow } from "./csv.ts";
 import type { Folders, OpenFile } from "./folders.ts";
 
@@ -37,6 +38,12 @@ export interface DataAsk {
 export const DATA_FILE = "experiment_data.csv";
 /** Rows in one reply, whatever is asked. */
 export const DATA_ROWS_MAX = 50_000;
+/** Numbers in one reply: a wide file is thinned more. */
+const CELLS_MAX = 2_000_000;
+/** Columns given, a list's items each counted. */
+const COLUMNS_MAX = 1000;
+/** A row longer than this is none of a table's: what follows is not looked at. */
+const ROW_BYTES_MAX = 2 * 1_048_576;
 const FILES_KEPT = 8;
 /** Rows between two remembered offsets. */
 const STEP = 16;
@@ -59,26 +66,37 @@ interface Row {
   readonly stamp: { atMs: number; zoned: boolean } | null;
 }
 
-/** Reads runs' data; keeps for the last few files where their rows are. */
+/**
+ * Reads runs' data; keeps for the last few files where their rows are. One file at a time and in small
+ * pieces: whatever a script wrote, nothing else of the instrument waits for it.
+ */
 export class RunDataReader {
   #indexes = new Map<string, RowIndex>();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly folders: Folders) {}
 
   /** `null` while there is no such file or no header in it. */
-  read(id: string, ask: DataAsk = {}, path = DATA_FILE): RunData | null {
+  read(id: string, ask: DataAsk = {}, path = DATA_FILE): Promise<RunData | null> {
+    const reading = this.#turn.then(() => this.#read(id, ask, path));
+    this.#turn = reading.catch(() => {});
+    return reading;
+  }
+
+  async #read(id: string, ask: DataAsk, path: string): Promise<RunData | null> {
     using file = this.folders.openOutput(id, path);
     if (file === null) return null;
-    const index = this.#indexOf(`${id}/${path}`, file);
+    const index = await this.#indexOf(`${id}/${path}`, file);
     if (index.header === null) return null;
-    const most = Math.max(1, Math.min(ask.rows ?? DATA_ROWS_MAX, DATA_ROWS_MAX));
-    const every = Math.max(ask.every ?? 1, Math.ceil(index.rows / most), 1);
+    const width = Math.min(ask.columns?.length ?? index.header.length, COLUMNS_MAX);
+    const most = Math.min(ask.rows ?? DATA_ROWS_MAX, DATA_ROWS_MAX, CELLS_MAX / Math.max(width, 1));
+    const every = Math.max(ask.every ?? 1, Math.ceil(index.rows / Math.max(most, 1)), 1);
     const table = new Table(index.header, ask.columns, this.#units(id, path));
-    for (const cells of pick(file, index, every)) table.add(cells, index);
+    for await (const cells of pick(file, index, every)) table.add(cells, index);
     return { ...table.done(index), rows: index.rows, every };
   }
 
-  #indexOf(key: string, file: OpenFile): RowIndex {
+  async #indexOf(key: string, file: OpenFile): Promise<RowIndex> {
     let index = this.#indexes.get(key);
     if (index === undefined || index.scanner.bytes > file.bytes) {
       index = {
@@ -96,7 +114,7 @@ export class RunDataReader {
       if (this.#indexes.size <= FILES_KEPT) break;
       this.#indexes.delete(oldest);
     }
-    extend(index, file);
+    await extend(index, file);
     return index;
   }
 
@@ -114,8 +132,14 @@ export class RunDataReader {
   }
 }
 
-function extend(index: RowIndex, file: OpenFile): void {
-  for (;;) {
+/** Lets everything else have its turn. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function extend(index: RowIndex, file: OpenFile): Promise<void> {
+  for (;; await breathe()) {
+    if (index.scanner.bytes - index.scanner.end > ROW_BYTES_MAX) return;
     const piece = file.read(index.scanner.bytes, PIECE);
     if (piece.length === 0) return;
     index.scanner.feed(piece, (from, to) => {
@@ -133,7 +157,8 @@ function extend(index: RowIndex, file: OpenFile): void {
 }
 
 /** The cells of every `every`-th row. */
-function* pick(file: OpenFile, index: RowIndex, every: number): Generator<string[]> {
+async function* pick(file: OpenFile, index: RowIndex, every: number): AsyncGenerator<string[]> {
+  let sinceBreath = 0;
   for (let block = 0, next = 0; block < index.offsets.length; block++) {
     const first = block * STEP;
     const last = Math.min(index.rows, first + STEP);
@@ -148,7 +173,12 @@ function* pick(file: OpenFile, index: RowIndex, every: number): Generator<string
     });
     for (; next < last; next += every) {
       const row = rows[next - first];
-      if (row !== undefined) yield splitRow(row);
+      if (row === undefined) continue;
+      yield splitRow(row);
+      sinceBreath += row.length;
+      if (sinceBreath < PIECE) continue;
+      await breathe();
+      sinceBreath = 0;
     }
   }
 }
@@ -207,6 +237,7 @@ class Table {
   #put(name: string, base: string, row: number, value: number | null): void {
     let values = this.#columns.get(name);
     if (values === undefined) {
+      if (this.#columns.size >= COLUMNS_MAX) return;
       this.#columns.set(name, values = []);
       this.#bases.set(name, base);
     }

@@ -402,7 +402,7 @@ export class Experiments {
     return archiveOf(experiment, this.folders, script, this.o.clock.nowMs());
   }
   /** The numbers of its CSV; `null` while it has none. */
-  data(id: string, ask: DataAsk = {}): RunData | null {
+  data(id: string, ask: DataAsk = {}): Promise<RunData | null> {
     return this.#data.read(id, ask);
   }
   /** The scripts that ship with Holdfast. */

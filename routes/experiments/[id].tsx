@@ -63,7 +63,7 @@ export default define.page<typeof handler>(async function ExperimentPage(ctx) {
   const started = startedAtMs !== null;
   const live = isActive(experiment.state) || experiment.state === "queued";
   const log = experiments.log(id, { tail: LOG_LINES });
-  const numbers = started ? experiments.data(id, { rows: ROWS_FIRST }) : null;
+  const numbers = started ? await experiments.data(id, { rows: ROWS_FIRST }) : null;
   const [files, happened, script] = await Promise.all([
     started ? experiments.files(id) : [],
     events.read({ subject: id, limit: EVENTS_SHOWN }),
