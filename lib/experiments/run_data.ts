@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import { type Cell, parseCell, parseStamp, RowScanner, splitRow } from "./csv.ts";
 import type { Folders, OpenFile } from "./folders.ts";
 
@@ -132,9 +131,9 @@ export class RunDataReader {
   }
 }
 
-/** Lets everything else have its turn. */
+/** Lets everything else have its turn; Deno's `setImmediate` would let sockets wait a hundred turns. */
 function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 async function extend(index: RowIndex, file: OpenFile): Promise<void> {
