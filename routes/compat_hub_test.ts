@@ -2,7 +2,8 @@ import { Hono } from "hono";
 import assert from "node:assert/strict";
 import type { Principal } from "../lib/auth/model.ts";
 import { limitBody } from "../lib/body_limit.ts";
-import { openRig, type Rig, runs, silent } from "../lib/experiments/test_rig.ts";
+import { openRig, type Rig, runs } from "../lib/experiments/test_rig.ts";
+import { silentLog } from "../lib/log.ts";
 import { type HoldfastEnv, problemHandler } from "../lib/http.ts";
 import { hubCompat } from "./compat_hub.ts";
 import { nodeRunsCompat } from "./compat_node_runs.ts";
@@ -22,7 +23,7 @@ function face(rig: Rig, role: "local" | "operator" = "local") {
   app.use("*", limitBody(8 * 1_048_576));
   app.route("/", nodeRunsCompat(rig));
   app.route("/", hubCompat(rig.experiments));
-  app.onError(problemHandler(silent));
+  app.onError(problemHandler(silentLog));
   const ask = async (method: string, path: string, session?: string, body?: unknown) => {
     const reply = await app.request(path, {
       method,

@@ -4,7 +4,8 @@ import type { Alarm } from "../../lib/alarms/model.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { Compat, type Face } from "../../lib/compat/mod.ts";
 import type { DeviceView, Reading } from "../../lib/devices/mod.ts";
-import { openRig, type Rig, type RigOptions, silent } from "../../lib/experiments/test_rig.ts";
+import { openRig, type Rig, type RigOptions } from "../../lib/experiments/test_rig.ts";
+import { silentLog } from "../../lib/log.ts";
 import { type HoldfastEnv, problemHandler } from "../../lib/http.ts";
 import { Listeners } from "../../lib/listeners.ts";
 import { originals } from "../../routes/compat.ts";
@@ -44,7 +45,7 @@ export async function openFaces(
   const compat = await Compat.open({
     kv: rig.kv,
     clock: o.clock ?? { ...systemClock, ...clock },
-    log: silent,
+    log: silentLog,
     viewersMax: 3,
     experiments: rig.experiments,
     devices: {
@@ -75,7 +76,7 @@ export async function openFaces(
       config: { instrument: { name: "Vessel <A>" } },
     }),
   );
-  app.onError(problemHandler(silent));
+  app.onError(problemHandler(silentLog));
   const fetch = async (face: Face, path: string, init: RequestInit = {}) =>
     await app.request(path, init, { face });
   return {
