@@ -1,3 +1,4 @@
+import { Turns } from "../turns.ts";
 import { type Cell, parseCell, parseStamp, RowScanner, splitRow } from "./csv.ts";
 import type { Folders, OpenFile } from "./folders.ts";
 
@@ -71,15 +72,13 @@ interface Row {
  */
 export class RunDataReader {
   #indexes = new Map<string, RowIndex>();
-  #turn: Promise<unknown> = Promise.resolve();
+  #turns = new Turns();
 
   constructor(private readonly folders: Folders) {}
 
   /** `null` while there is no such file or no header in it. */
   read(id: string, ask: DataAsk = {}, path = DATA_FILE): Promise<RunData | null> {
-    const reading = this.#turn.then(() => this.#read(id, ask, path));
-    this.#turn = reading.catch(() => {});
-    return reading;
+    return this.#turns.take(() => this.#read(id, ask, path));
   }
 
   async #read(id: string, ask: DataAsk, path: string): Promise<RunData | null> {

@@ -3,6 +3,7 @@ import { actorOf } from "../auth/model.ts";
 import type { Clock } from "../clock.ts";
 import { createApi, type HoldfastEnv, invalidRequest, jsonReply, problems } from "../http.ts";
 import { Problem } from "../problem.ts";
+import { Turns } from "../turns.ts";
 import { ExportQuery, rangeOf, SeriesQuery, StreamQuery } from "./ask.ts";
 import { csvLines, jsonLines, textStream } from "./export.ts";
 import { TelemetryUnavailable } from "./file_errors.ts";
@@ -167,18 +168,21 @@ export function telemetryApi(
     return range;
   };
 
+  const turns = new Turns();
   return createApi()
     .openapi(channelsRoute, (c) => c.json({ channels: telemetry.channels() }, 200))
     .openapi(seriesRoute, async (c) => {
       const query = c.req.valid("query");
       const range = check(query);
       const series: Series[] = [];
-      // Channel by channel, so that others get their turn in between.
       try {
-        for (const one of telemetry.seriesOneByOne({ ...query, ...range })) {
-          series.push({ ...one, unit: one.unit || (unitOf(one.deviceId, one.channel) ?? "") });
-          await new Promise((resolve) => setTimeout(resolve, 0));
-        }
+        await turns.take(async () => {
+          // Channel by channel, so that others get their turn in between.
+          for (const one of telemetry.seriesOneByOne({ ...query, ...range })) {
+            series.push({ ...one, unit: one.unit || (unitOf(one.deviceId, one.channel) ?? "") });
+            await new Promise((resolve) => setTimeout(resolve, 0));
+          }
+        });
       } catch (cause) {
         if (!(cause instanceof TelemetryUnavailable)) throw cause;
         const detail = "The stored telemetry cannot be read now; the log says why";

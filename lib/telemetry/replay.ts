@@ -1,4 +1,5 @@
 import type { HoldfastEvent } from "../events.ts";
+import { Turns } from "../turns.ts";
 import type { ResetMessage } from "./model.ts";
 import { sseEvent } from "./sse.ts";
 import type { StreamEvents } from "./stream_sources.ts";
@@ -47,19 +48,12 @@ export async function replay(viewer: Viewer, source: ReplaySource): Promise<void
   viewer.replaying = false;
 }
 
-/**
- * The log read by one replay after another: five hundred viewers that come back at once would keep
- * everything else waiting, STOP among it, for as long as all their reads take.
- */
+/** The log read by one replay after another: hundreds of viewers come back at once after a break. */
 export function oneAtATime(events: LogReader): LogReader {
-  let turn: Promise<unknown> = Promise.resolve();
+  const turns = new Turns();
   return {
     firstSeq: () => events.firstSeq(),
-    read(query) {
-      const reading = turn.then(() => events.read(query));
-      turn = reading.catch(() => {});
-      return reading;
-    },
+    read: (query) => turns.take(() => events.read(query)),
   };
 }
 
