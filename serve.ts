@@ -26,6 +26,11 @@ export class PortTaken extends Error {
   override readonly name = "PortTaken";
 }
 
+/** The machine has no such address, or this process may not have the port. */
+export class ListenRefused extends Error {
+  override readonly name = "ListenRefused";
+}
+
 export interface ServeOptions {
   readonly config: Config;
   readonly clock: Clock;
@@ -104,6 +109,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
       machineName: hostname(),
     });
     const main = listening(
+      host,
       port,
       () =>
         keepListening(
@@ -119,6 +125,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     const faces: Partial<Record<Face, string>> = {};
     for (const { face, port } of doors) {
       const door = listening(
+        host,
         port,
         () =>
           keepListening(
@@ -208,10 +215,10 @@ function facesOf(
 /** Says early, before any device is touched, that the port is taken. */
 function probePort(hostname: string, port: number, face?: Face): void {
   if (port === 0) return;
-  listening(port, () => Deno.listen({ hostname, port }), face).close();
+  listening(hostname, port, () => Deno.listen({ hostname, port }), face).close();
 }
 
-function listening<T>(port: number, act: () => T, face?: Face): T {
+function listening<T>(hostname: string, port: number, act: () => T, face?: Face): T {
   try {
     return act();
   } catch (cause) {
@@ -230,7 +237,11 @@ function listening<T>(port: number, act: () => T, face?: Face): T {
         { cause },
       );
     }
-    throw cause;
+    throw new ListenRefused(
+      `Cannot listen on "${hostname}", port ${port}; see HOLDFAST_HOST and HOLDFAST_PORT, or "host" ` +
+        'and "port" under [server]',
+      { cause },
+    );
   }
 }
 

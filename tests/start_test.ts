@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DataFolderDamaged } from "../lib/data_folder_errors.ts";
+import { ListenRefused } from "../serve.ts";
 import { runInstrument } from "./running_instrument.ts";
 
 Deno.test("a record that this version cannot read keeps it from starting, and says what to do", async () => {
@@ -19,4 +20,14 @@ Deno.test("a record that this version cannot read keeps it from starting, and sa
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+Deno.test("an address that is not this machine's is named where it is refused", async () => {
+  const refused = await runInstrument({
+    HOLDFAST_HOST: "192.0.2.1",
+    HOLDFAST_PORT: "8000",
+    HOLDFAST_AUTH_ENABLED: "true",
+  }).catch((error) => error);
+  assert(refused instanceof ListenRefused, String(refused));
+  assert.match(refused.message, /"192\.0\.2\.1", port 8000; see HOLDFAST_HOST/);
 });
