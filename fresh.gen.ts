@@ -36,6 +36,7 @@ import * as island14 from "./islands/ScriptEditor.tsx";
 import * as island15 from "./islands/SimulatorPanel.tsx";
 import * as island16 from "./islands/StopNotice.tsx";
 import * as island17 from "./islands/TopStatus.tsx";
+import * as island18 from "./islands/WhenReady.tsx";
 
 /** Pages and what wraps them, by their path below routes/. */
 export const routes = {
@@ -80,4 +81,5 @@ export const islands = {
   "islands/SimulatorPanel.tsx": island15,
   "islands/StopNotice.tsx": island16,
   "islands/TopStatus.tsx": island17,
+  "islands/WhenReady.tsx": island18,
 };

@@ -89,7 +89,7 @@ export const hearHello = (listener: Listener<Hello>) => listen(onHello, listener
 /** Three missed heartbeats would be 45 s; one and a little is long enough to say so. */
 const SILENCE_MAX_MS = 20_000;
 /** A tab that is only passed by keeps its connection. */
-const HIDDEN_GRACE_MS = 5000;
+const HIDDEN_GRACE_MS = 2000;
 const RETRY_MS = 3000;
 
 let source: EventSource | null = null;
@@ -168,6 +168,7 @@ function open(): void {
   });
   on(own, "device", (device: LiveDevice) => {
     deviceOf(device.deviceId).value = device;
+    if (status.value?.state === "starting") refreshStatus();
   });
   on(own, "experiment", (experiment: ShownExperiment) => {
     refreshStatus();

@@ -10,7 +10,7 @@ interface Props {
   initial: Alarm[];
   /** How many at once; the rest is a link. */
   most: number;
-  /** Alarms that are told elsewhere on the page, by id. */
+  /** Alarms that the page tells otherwise while they stand, by id. */
   except: string[];
   mayDrive: boolean;
   clock: PageClock;
@@ -20,7 +20,9 @@ interface Props {
 export default function AlarmBar({ initial, most, except, mayDrive, clock }: Props) {
   useEffect(connect, []);
   const open = unseenFirst(alarms.value ?? initial)
-    .filter(({ id, acknowledgedBy }) => acknowledgedBy === null && !except.includes(id));
+    .filter(({ id, acknowledgedBy, clearedAtMs }) =>
+      acknowledgedBy === null && (clearedAtMs !== null || !except.includes(id))
+    );
   if (open.length === 0) return null;
   return (
     <>
@@ -57,7 +59,11 @@ function AlarmNotice(
 
   return (
     <section
-      class={alarm.severity === "critical" ? "notice notice-crit" : "notice"}
+      class={alarm.clearedAtMs !== null
+        ? "notice notice-over"
+        : alarm.severity === "critical"
+        ? "notice notice-crit"
+        : "notice"}
       aria-label={alarm.title}
     >
       <span class="dot" />

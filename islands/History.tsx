@@ -175,7 +175,9 @@ export default function History(props: Props) {
   return (
     <section class="card plot" aria-label="History">
       <header>
-        <h2 class="num">{title}</h2>
+        <h2 class="num">
+          {hoverMs.value === null ? title : momentText(hoverMs.value, zone, nowMs)}
+        </h2>
         <div class="seg" role="group" aria-label="Time window">
           {[...WINDOWS, ...(runFromMs === null ? [] : [RUN_WINDOW])].map(({ id, label }) => (
             <a
@@ -204,6 +206,7 @@ export default function History(props: Props) {
           <TableView
             channels={shown.value}
             rows={shown.value.map((channel) => (known.value[keyOf(channel)] ?? UNKNOWN).rows)}
+            range={range}
             clock={clock}
           />
         )
@@ -216,6 +219,7 @@ export default function History(props: Props) {
             label={`${shown.value.map(({ label }) => label).join(", ")}: ${title}`}
             busy={busy.value}
             handle={panels}
+            size={subject === undefined ? [430, 300] : [740, 340]}
             onRange={(from, to) => view.value = { ...view.value, range: [from, to] }}
             onHover={(atMs) => hoverMs.value = atMs}
             onBack={() => view.value = { ...view.value, range: null }}
@@ -224,16 +228,14 @@ export default function History(props: Props) {
       <div class="plot-foot">
         <Legend drawn={drawn} hoverMs={hoverMs.value} nowMs={moved ? null : nowMs} />
         <div class="tools">
-          {hoverMs.value !== null && (
-            <span class="num at">{formatTime(hoverMs.value, "stamp", zone, nowMs)}</span>
-          )}
           {moved && (
             <button
               type="button"
               class="btn btn-quiet"
+              title="Back to the window that ends now"
               onClick={() => view.value = { ...view.value, range: null }}
             >
-              Back to live
+              Live
             </button>
           )}
           <ChannelMenu
@@ -272,10 +274,15 @@ function knownOf(data: PlotData, channels: readonly PlotChannel[]): Record<strin
 }
 
 function rangeText([fromMs, toMs]: readonly [number, number], zone: string, nowMs: number): string {
-  const from = formatTime(fromMs, "stamp", zone, nowMs);
-  const day = (text: string) => text.replace(/ [\d:]+$/, "");
-  const to = formatTime(toMs, "stamp", zone, nowMs);
-  return `${from} to ${day(from) === day(to) ? to.slice(day(to).length + 1) : to}`;
+  const from = momentText(fromMs, zone, nowMs);
+  const sameDay = formatTime(fromMs, "day", zone) === formatTime(toMs, "day", zone);
+  return `${from} to ${sameDay ? formatTime(toMs, "clock", zone) : momentText(toMs, zone, nowMs)}`;
+}
+
+/** The time alone for today, with its date for any other day. */
+function momentText(atMs: number, zone: string, nowMs: number): string {
+  const today = formatTime(atMs, "day", zone, nowMs) === formatTime(nowMs, "day", zone);
+  return formatTime(atMs, today ? "clock" : "stamp", zone, nowMs);
 }
 
 /** The address holds the view, so that a link shows the same to a colleague. */

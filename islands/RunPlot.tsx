@@ -59,6 +59,10 @@ export default function RunPlot(props: Props) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     async function load() {
       clearTimeout(timer);
+      if (numbers.value === null && !await hasData(id)) {
+        if (live.value && !gone) timer = setTimeout(again, AGAIN_MS);
+        return;
+      }
       const asked = [...new Set(shown.value.map(baseName))].join(",");
       const query = new URLSearchParams({ rows: String(ROWS_MOST) });
       if (asked !== "") query.set("columns", asked);
@@ -137,7 +141,11 @@ export default function RunPlot(props: Props) {
       <header>
         <h2>Measured by this run</h2>
         {numbers.value !== null && (
-          <span class="sub num">{numbers.value.rows} rows in experiment_data.csv</span>
+          <span class="sub num">
+            {hoverMs.value === null
+              ? `${numbers.value.rows} rows in experiment_data.csv`
+              : `at ${formatNumber(hoverMs.value / 1000, 1)} s`}
+          </span>
         )}
       </header>
       {failure.value !== null && (
@@ -158,6 +166,7 @@ export default function RunPlot(props: Props) {
           <TableView
             channels={drawn.map(({ channel }) => channel)}
             rows={drawn.map(({ rows }) => rows)}
+            range={span}
             clock={clock}
             elapsed
           />
@@ -173,6 +182,7 @@ export default function RunPlot(props: Props) {
             } over the time of the run`}
             busy={false}
             handle={panels}
+            size={[560, 340]}
             onRange={(from, to) => range.value = [Math.max(0, from), to]}
             onHover={(at) => hoverMs.value = at}
             onBack={() => range.value = null}
@@ -182,9 +192,6 @@ export default function RunPlot(props: Props) {
         <div class="plot-foot">
           <Legend drawn={drawn} hoverMs={hoverMs.value} nowMs={null} />
           <div class="tools">
-            {hoverMs.value !== null && (
-              <span class="num at">{formatNumber(hoverMs.value / 1000, 1)} s</span>
-            )}
             {range.value !== null && (
               <button
                 type="button"
@@ -215,6 +222,14 @@ export default function RunPlot(props: Props) {
       )}
     </section>
   );
+}
+
+/** Whether the file is there: asking for numbers that are not would be an error each time. */
+async function hasData(id: string): Promise<boolean> {
+  const reply = await fetch(`/api/v1/experiments/${id}/files`).catch(() => null);
+  if (!reply?.ok) return false;
+  const { files } = await reply.json() as { files: { path: string; bytes: number }[] };
+  return files.some(({ path, bytes }) => path === "experiment_data.csv" && bytes > 0);
 }
 
 function ColumnMenu(

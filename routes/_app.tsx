@@ -4,6 +4,7 @@ import { placeOf, PLACES } from "../components/nav.ts";
 import Keys from "../islands/Keys.tsx";
 import StopNotice from "../islands/StopNotice.tsx";
 import TopStatus from "../islands/TopStatus.tsx";
+import WhenReady from "../islands/WhenReady.tsx";
 import { define } from "../lib/instrument/mod.ts";
 import { readerOf } from "./(_parts)/reader.ts";
 
@@ -27,6 +28,11 @@ export default define.page(function App(ctx) {
         {SHEETS.map((name) => (
           <link rel="stylesheet" href={asset(`/css/${name}.css`)} key={name} />
         ))}
+        {status.state === "starting" && (
+          <noscript>
+            <meta http-equiv="refresh" content="3" />
+          </noscript>
+        )}
       </head>
       <body>
         <a class="skip" href="#main" aria-current="false">Skip to content</a>
@@ -70,6 +76,7 @@ export default define.page(function App(ctx) {
               clock={reader.clock}
             />
           )}
+          {known && status.state === "starting" && <WhenReady />}
           <Component />
         </main>
         {known && <Keys />}

@@ -10,7 +10,7 @@ import RunPanel from "../islands/RunPanel.tsx";
 import { publicView, TERMINAL } from "../lib/experiments/mod.ts";
 import { define, type Instrument } from "../lib/instrument/mod.ts";
 import { namesIn, shownEvents } from "./(_parts)/events.ts";
-import { historyProps } from "./(_parts)/history.ts";
+import { historyProps, seriesOf } from "./(_parts)/history.ts";
 import { readerOf } from "./(_parts)/reader.ts";
 
 const ROWS_MOST = 10;
@@ -35,7 +35,7 @@ export default define.page(async function Overview(ctx) {
     historyProps(instrument, url, clock),
   ]);
   const worth = happened.filter(isWorthALook);
-  const trends = telemetry.series({
+  const trends = seriesOf(telemetry, {
     channels: rows.map(({ deviceId, channel }) => ({ deviceId, channel: channel.id })),
     fromMs: clock.nowMs - TREND_MS,
     toMs: clock.nowMs,

@@ -141,7 +141,15 @@ Deno.test("the whole application against hostile callers", async (t) => {
 
   await t.step("a page that is sent something else than a form says so", async () => {
     const pages = ["/alarms", "/devices/led", "/experiments/new", "/experiments/1"];
-    for (const path of [...pages, "/settings/theme", "/settings/users", "/settings/tokens"]) {
+    for (
+      const path of [
+        ...pages,
+        "/settings/theme",
+        "/settings/users",
+        "/settings/tokens",
+        "/settings/simulator",
+      ]
+    ) {
       const send = async (body: string, type?: string) => {
         const headers: Record<string, string> = { accept: "text/html" };
         if (type !== undefined) headers["content-type"] = type;

@@ -11,16 +11,15 @@ interface Props extends PanelsOptions {
   busy: boolean;
   /** Where the drawn chart can be asked for its picture. */
   handle: { current: Panels | null };
+  /** Width and height the server draws for, which cannot know the screen's. */
+  size: readonly [number, number];
 }
-
-/** What the server draws when it does not know the size of the screen. */
-const FIRST_SIZE = { width: 640, height: 340 };
 
 /**
  * Stacked panels on one time axis. The server draws them as SVG, so that a page shows its curves at once
  * and without scripts; in the browser chart.js takes over, and nothing of it is loaded elsewhere.
  */
-export function Plot({ scene, hoverMs, label, busy, handle, ...options }: Props) {
+export function Plot({ scene, hoverMs, label, busy, handle, size, ...options }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const latest = useRef(options);
   latest.current = options;
@@ -29,7 +28,8 @@ export function Plot({ scene, hoverMs, label, busy, handle, ...options }: Props)
   const first = useMemo(() => ({
     __html: pictureOf({
       ...scene,
-      ...FIRST_SIZE,
+      width: size[0],
+      height: size[1],
       colour: (token) => `var(${token})`,
       font: "inherit",
     }),

@@ -357,7 +357,7 @@ export class Panels {
         if (last) {
           ctx.font = `11px ${family}`;
           for (const { x, label, hasRoom } of marks) {
-            if (hasRoom) ctx.fillText(label, x + 5, chartArea.bottom - 4);
+            if (hasRoom) ctx.fillText(label, x + 9, chartArea.bottom - 5);
           }
         }
         if (this.#hoverMs !== null && this.#hoverMs >= x.min && this.#hoverMs <= x.max) {

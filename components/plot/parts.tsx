@@ -3,6 +3,7 @@ import { formatNumber, NO_VALUE } from "../format.ts";
 import { Time } from "../Time.tsx";
 import { saveBlob } from "./save.ts";
 import {
+  binned,
   type Drawn,
   gapLimitMs,
   keyOf,
@@ -137,20 +138,19 @@ export function ExportMenu(
 
 const ROWS_SHOWN = 60;
 
-/** The numbers behind the curves, at most sixty rows of them. */
+/** The numbers behind the curves: sixty rows over what is seen, newest first, each with the mean of its stretch. */
 export function TableView(
-  { channels, rows, clock, elapsed = false }: {
+  { channels, rows, range, clock, elapsed = false }: {
     channels: readonly PlotChannel[];
     rows: readonly (readonly PlotBucket[])[];
+    range: readonly [number, number];
     clock: PageClock;
-    /** Times are seconds since the start of a run. */
+    /** Times are milliseconds since the start of a run. */
     elapsed?: boolean;
   },
 ) {
-  const times = [...new Set(rows.flatMap((buckets) => buckets.map(({ atMs }) => atMs)))]
-    .toSorted((a, b) => b - a);
-  const step = Math.max(1, Math.ceil(times.length / ROWS_SHOWN));
-  const byTime = rows.map((buckets) => new Map(buckets.map((one) => [one.atMs, one.mean])));
+  const isLong = range[1] - range[0] > 20 * 3_600_000;
+  const table = binned(rows, range, ROWS_SHOWN).toReversed();
   return (
     <div class="panels table" tabIndex={0} role="group" aria-label="Table of the chart">
       <table>
@@ -165,21 +165,18 @@ export function TableView(
           </tr>
         </thead>
         <tbody>
-          {times.filter((_, index) => index % step === 0).map((atMs) => (
+          {table.map(({ atMs, means }) => (
             <tr key={atMs}>
-              <th scope="row" class="num">
+              <th scope="row" class="fig">
                 {elapsed
                   ? `${formatNumber(atMs / 1000, 1)} s`
-                  : <Time atMs={atMs} clock={clock} as="stamp" />}
+                  : <Time atMs={atMs} clock={clock} as={isLong ? "stamp" : "clock"} />}
               </th>
-              {channels.map((channel, column) => {
-                const mean = byTime[column]?.get(atMs) ?? null;
-                return (
-                  <td class="num" key={keyOf(channel)}>
-                    {mean === null ? NO_VALUE : formatNumber(mean, channel.decimals)}
-                  </td>
-                );
-              })}
+              {channels.map((channel, column) => (
+                <td class="num" key={keyOf(channel)}>
+                  {formatNumber(means[column] ?? NaN, channel.decimals)}
+                </td>
+              ))}
             </tr>
           ))}
         </tbody>

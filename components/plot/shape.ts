@@ -153,6 +153,33 @@ export function extentOf(
   return low > high ? null : [low, high];
 }
 
+/**
+ * At most `most` stretches of the range, oldest first, with the mean of each channel's samples in it; `null`
+ * where a channel has none, and no stretch where none has any.
+ */
+export function binned(
+  rows: readonly (readonly PlotBucket[])[],
+  [fromMs, toMs]: readonly [number, number],
+  most: number,
+): { atMs: number; means: (number | null)[] }[] {
+  const widthMs = Math.max(1, Math.ceil((toMs - fromMs) / most));
+  const bins = new Map<number, { sum: number; count: number }[]>();
+  rows.forEach((buckets, column) => {
+    for (const { atMs, mean, count } of buckets) {
+      if (mean === null || atMs < fromMs || atMs > toMs) continue;
+      const at = Math.floor(atMs / widthMs) * widthMs;
+      const bin = bins.get(at) ?? rows.map(() => ({ sum: 0, count: 0 }));
+      bins.set(at, bin);
+      bin[column]!.sum += mean * count;
+      bin[column]!.count += count;
+    }
+  });
+  return [...bins].toSorted(([a], [b]) => a - b).map(([atMs, bin]) => ({
+    atMs,
+    means: bin.map(({ sum, count }) => count === 0 ? null : sum / count),
+  }));
+}
+
 /** Index of the point nearest to `x` whose value is known, within `withinMs`; -1 when there is none. */
 export function nearest(points: readonly Point[], x: number, withinMs: number): number {
   let low = 0;

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { extend, extentOf, nearest, panelsOf, panelTitle, sparkPath, traceOf } from "./shape.ts";
+import {
+  binned,
+  extend,
+  extentOf,
+  nearest,
+  panelsOf,
+  panelTitle,
+  sparkPath,
+  traceOf,
+} from "./shape.ts";
 
 const bucket = (atMs: number, mean: number | null, count = 1, min = mean, max = mean) => ({
   atMs,
@@ -67,6 +76,16 @@ Deno.test("an axis is made for what is in sight, bands and setpoints included", 
   const drawn = [{ channel: channel("a", "V"), trace, setpoint: [{ x: 55, y: 9 }] }];
   assert.deepEqual(extentOf(drawn, [40, 70]), [2, 9]);
   assert.equal(extentOf(drawn, [200, 300]), null);
+});
+
+Deno.test("a table has the mean of each stretch, and no row where nothing was measured", () => {
+  const quick = [bucket(0, 1), bucket(10, 2), bucket(20, 6, 3), bucket(90, 9)];
+  const slow = [bucket(15, 100)];
+  assert.deepEqual(binned([quick, slow], [0, 100], 4), [
+    { atMs: 0, means: [(1 + 2 + 18) / 5, 100] },
+    { atMs: 75, means: [9, null] },
+  ]);
+  assert.deepEqual(binned([], [0, 100], 4), []);
 });
 
 Deno.test("a trend is drawn once there is enough to tell, with its gaps", () => {

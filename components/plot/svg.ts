@@ -102,6 +102,9 @@ export function pictureOf(picture: Picture): string {
         parts.push(`<path d="${asked}" fill="none" stroke="${colour("--ink-3")}"/>`);
       }
       const path = pathOf(inside(trace.line), xOf, yOf);
+      for (const { x, y } of alone(inside(trace.line))) {
+        parts.push(`<circle cx="${n(xOf(x))}" cy="${n(yOf(y!))}" r="2" fill="${ink}"/>`);
+      }
       if (path !== "") {
         const dash = DASHES[at % DASHES.length]!.join(" ");
         parts.push(
@@ -121,7 +124,7 @@ export function pictureOf(picture: Picture): string {
       bottom,
       `stroke="${colour("--ink-3")}" stroke-dasharray="3 3"`,
     );
-    if (hasRoom) text(x + 5, bottom - 4, label, `fill="${colour("--ink-2")}"`);
+    if (hasRoom) text(x + 9, bottom - 5, label, `fill="${colour("--ink-2")}"`);
   }
   const ahead = zone === null ? 0 : zoneAheadMs(zone, fromMs);
   const most = Math.max(2, Math.floor((right - left) / LAYOUT.perTime));
@@ -174,7 +177,7 @@ export function placed(
       x,
       label: words,
       href: marks[0]!.href,
-      hasRoom: end - x > 14 + words.length * 6,
+      hasRoom: end - x > 18 + words.length * 6,
     };
   });
 }
@@ -200,6 +203,13 @@ function pathOf(
     pen = "L";
   }
   return path;
+}
+
+/** Points without a neighbour, which a line would not show. */
+function alone(points: readonly Point[]): Point[] {
+  return points.filter(({ y }, i) =>
+    y !== null && (points[i - 1]?.y ?? null) === null && (points[i + 1]?.y ?? null) === null
+  );
 }
 
 /** The area between two lines, one piece for each stretch without a gap. */

@@ -42,6 +42,13 @@ Deno.test("a picture has a panel a unit, its curves in their colours, gaps as ga
   assert.match(svg, />00:00:30</);
 });
 
+Deno.test("a sample between two gaps is a dot", () => {
+  const [od] = picture.drawn;
+  const trace = traceOf([bucket(0, 1), bucket(30_000, 1.5), bucket(60_000, 2)], 9_000);
+  const svg = pictureOf({ ...picture, drawn: [{ ...od, trace }] });
+  assert.equal(svg.match(/<circle /g)?.length, 3);
+});
+
 Deno.test("a picture without data is an empty one", () => {
   const svg = pictureOf({ ...picture, drawn: [], title: "Nothing" });
   assert.doesNotMatch(svg, /NaN|undefined|Infinity/);

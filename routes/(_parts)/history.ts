@@ -5,6 +5,7 @@ import { packed, type PackedData } from "../../components/plot/source.ts";
 import { type PlotView, rangeOf, viewOf } from "../../components/plot/view.ts";
 import type { PageClock } from "../../components/clock.ts";
 import type { Instrument } from "../../lib/instrument/mod.ts";
+import { type Series, TelemetryUnavailable } from "../../lib/telemetry/mod.ts";
 
 /** Everything the history of a page needs for its first picture. */
 export interface HistoryProps {
@@ -49,7 +50,7 @@ export async function historyProps(
   const [fromMs] = rangeOf(windowed, clock.nowMs, { runFromMs, firstMs: null });
   const firstMs = firstSample(telemetry, shown, fromMs, clock.nowMs);
   const [seenFromMs, toMs] = rangeOf(view, clock.nowMs, { runFromMs, firstMs });
-  const series = telemetry.series({
+  const series = seriesOf(telemetry, {
     channels: shown.map(({ deviceId, channel }) => ({ deviceId, channel })),
     fromMs: seenFromMs,
     toMs,
@@ -83,6 +84,19 @@ export async function historyProps(
   };
 }
 
+/** Stored series; none where the store cannot be read, for a page without curves still has STOP and values. */
+export function seriesOf(
+  telemetry: Instrument["telemetry"],
+  ask: Parameters<Instrument["telemetry"]["series"]>[0],
+): Series[] {
+  try {
+    return telemetry.series(ask);
+  } catch (error) {
+    if (error instanceof TelemetryUnavailable) return [];
+    throw error;
+  }
+}
+
 /** When the first of `channels` was first seen, where that is inside the window; else `null`. */
 function firstSample(
   telemetry: Instrument["telemetry"],
@@ -91,13 +105,26 @@ function firstSample(
   nowMs: number,
 ): number | null {
   const asked = channels.map(({ deviceId, channel }) => ({ deviceId, channel }));
-  const count = (from: number, to: number, buckets: number) =>
-    telemetry.series({ channels: asked, fromMs: from, toMs: to, buckets })
-      .flatMap(({ buckets }) => buckets.filter(({ count }) => count > 0));
-  if (asked.length === 0 || count(0, fromMs, 1).length > 0) return null;
-  const times = count(fromMs, nowMs, BUCKETS).map(({ atMs }) => atMs);
+  const measured = (from: number, to: number, buckets: number) =>
+    asked.length === 0 || to <= from
+      ? []
+      : seriesOf(telemetry, { channels: asked, fromMs: from, toMs: to, buckets })
+        .flatMap(({ bucketMs, buckets }) =>
+          buckets.filter(({ count }) => count > 0)
+            .map(({ atMs }) => ({ atMs, endMs: atMs + bucketMs }))
+        );
+  // Long ago only whole hours are known, and a bucket may reach beyond what was asked for.
+  const hourMs = Math.floor(fromMs / HOUR_MS) * HOUR_MS;
+  const before = [
+    ...measured(0, hourMs, 1),
+    ...measured(hourMs, fromMs, 60).filter(({ endMs }) => endMs <= fromMs),
+  ];
+  if (before.length > 0) return null;
+  const times = measured(fromMs, nowMs, BUCKETS).map(({ atMs }) => atMs);
   return times.length === 0 ? null : Math.max(fromMs, Math.min(...times));
 }
+
+const HOUR_MS = 3_600_000;
 
 /** A setpoint, and nothing of the rest: a ring light's read-back alone has 32 colours. */
 function lean(data: Record<string, unknown>): Record<string, unknown> {
