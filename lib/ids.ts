@@ -23,6 +23,3 @@ export function newId<K extends string>(clock: Clock): Id<K> {
   for (const byte of random) tail += ALPHABET[byte % 32];
   return (head + tail) as Id<K>;
 }
-
-/** 26 characters of Crockford base 32, first one 0 to 7. */
-export const ID_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;

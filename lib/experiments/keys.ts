@@ -31,7 +31,6 @@ export type ActiveCount = z.infer<typeof ActiveCount>;
 
 /** Value: `Experiment`. */
 export const experimentKey = (id: string): Deno.KvKey => ["experiments", "experiment", id];
-export const experimentPrefix: Deno.KvKey = ["experiments", "experiment"];
 
 /** Value: `Order`. */
 export const orderKey: Deno.KvKey = ["experiments", "order"];
