@@ -77,6 +77,11 @@ runs("a repeated submission under one key makes one experiment", async () => {
   const second = await post("/experiments", { script: "print(1)" }, key);
   assert.deepEqual([first.status, second.status], [201, 200]);
   assert.equal((await first.json()).id, (await second.json()).id);
+  const other = await post("/experiments", { script: "print(2)" }, key);
+  assert.equal(other.status, 422);
+  const problem = await other.json();
+  assert.equal(problem.type, "/problems/invalid-request");
+  assert.match(problem.detail, /"Idempotency-Key": was used for another experiment, number 1/);
 });
 
 runs("a script's mistakes come back with their lines", async () => {

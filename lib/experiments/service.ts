@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Kv } from "../kv.ts";
@@ -162,10 +163,14 @@ export class Experiments {
     const limits = { active: this.o.config.activeLimit, waiting: WAITING_MAX };
     const added = await this.store.add(prepared.value.draft, limits, by.actor);
     if (!added.ok) return added;
-    const { experiment } = added.value;
+    const { experiment, repeated } = added.value;
+    if (repeated && !isSameRun(experiment, prepared.value.draft)) {
+      const message = `was used for another experiment, number ${experiment.number}`;
+      return refuse({ kind: "invalid-ask", errors: [{ path: "Idempotency-Key", message }] });
+    }
     const queuePosition = this.store.live.position(experiment.id) ?? 1;
     this.waiting.wake();
-    return accept({ experiment, queuePosition, repeated: added.value.repeated });
+    return accept({ experiment, queuePosition, repeated });
   }
 
   /** Everything a submission is checked for; nothing is queued or kept. */
@@ -474,4 +479,13 @@ function supervisorFromSource(execPath: string, dir: string): SupervisorCommand 
       DENO_DIR: join(dir, "sandbox", "deno"),
     },
   };
+}
+
+/** Whether a repeated submission asks for what the first one did; a key that was used twice by mistake does not. */
+function isSameRun(
+  first: Experiment,
+  again: Pick<Experiment, "scriptSha256" | "kind" | "devices">,
+) {
+  return first.scriptSha256 === again.scriptSha256 && first.kind === again.kind &&
+    isDeepStrictEqual(first.devices, again.devices);
 }
