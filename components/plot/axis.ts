@@ -21,6 +21,8 @@ interface AxisChannel {
 /** Steps of the display that an axis spans at least: noise in the last digit stays small. */
 const STEPS_SHOWN_MIN = 100;
 const AIR = 0.06;
+/** Part of a step that is taken for the error of dividing by it. */
+const SLACK = 1e-9;
 
 /**
  * A round axis over `extent`, at least a hundred steps of the last shown digit long, so that a steady
@@ -42,13 +44,15 @@ export function valueAxis(
   if (to > ceiling && high <= ceiling) {
     [from, to] = [Math.max(floor, Math.min(ceiling - span, low)), ceiling];
   }
+  // A range with zero inside it has two stretches at least, however wide they are.
+  const most = Math.max(2, intervalsMost);
   let step = roundStep((to - from) / Math.max(1, intervalsMost));
   // Rounding outwards may have added a line at each end.
-  while (intervalsIn(from, to, step) > Math.max(1, intervalsMost)) step = roundStep(step * 1.5);
+  while (intervalsIn(from, to, step) > most) step = roundStep(step * 1.5);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks: number[] = [];
-  const first = Math.floor(from / step + 1e-6);
-  const last = Math.ceil(to / step - 1e-6);
+  const first = Math.floor(from / step + SLACK);
+  const last = Math.ceil(to / step - SLACK);
   for (let n = first; n <= Math.max(last, first + 1); n++) {
     ticks.push(Number((n * step).toFixed(digits)));
   }
@@ -61,7 +65,7 @@ function restingExtent(floor: number, ceiling: number): [number, number] {
 }
 
 function intervalsIn(from: number, to: number, step: number): number {
-  return Math.ceil(to / step - 1e-6) - Math.floor(from / step + 1e-6);
+  return Math.ceil(to / step - SLACK) - Math.floor(from / step + SLACK);
 }
 
 /** 1, 2 or 5 times a power of ten, not below `least`. */

@@ -254,12 +254,16 @@ export class Panels {
             grid: { display: false },
             afterFit: (axis) => {
               axis.height = last ? LAYOUT.foot : 0;
+              // A label at the end of one axis would make its panel narrower than the others.
+              Object.assign(axis, { paddingLeft: 0, paddingRight: 0 });
             },
             afterBuildTicks: (axis) => {
               const { zone } = this.#scene;
               const most = Math.max(2, Math.floor(axis.width / LAYOUT.perTime));
               const ahead = zone === null ? 0 : zoneAheadMs(zone, axis.min);
+              const perPx = (axis.max - axis.min) / Math.max(1, axis.width);
               axis.ticks = timeTicks(axis.min, axis.max, most, ahead)
+                .filter((value) => axis.max - value >= LAYOUT.end * perPx)
                 .map((value) => ({ value }));
             },
             ticks: {

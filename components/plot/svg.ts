@@ -22,6 +22,8 @@ export const LAYOUT = {
   /** Panel height a value line needs. */
   perTick: 30,
   perTime: 84,
+  /** Nearer to the end than this, a time would be cut off. */
+  end: 8,
 } as const;
 
 /** How many stretches a value axis of this height is cut into at most. */
@@ -129,6 +131,7 @@ export function pictureOf(picture: Picture): string {
   const ahead = zone === null ? 0 : zoneAheadMs(zone, fromMs);
   const most = Math.max(2, Math.floor((right - left) / LAYOUT.perTime));
   for (const at of panels.length === 0 ? [] : timeTicks(fromMs, toMs, most, ahead)) {
+    if (right - xOf(at) < LAYOUT.end) continue;
     const label = tickText(at, toMs - fromMs, zone);
     text(xOf(at), bottom + 18, label, `text-anchor="middle" fill="${colour("--ink-3")}"`);
   }
