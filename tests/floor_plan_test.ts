@@ -14,7 +14,9 @@ const DOMAIN_ARROWS: Record<string, string[]> = {
   telemetry: ["devices", "alarms", "auth"],
   experiments: ["devices", "locks", "auth"],
   compat: ["devices", "experiments", "telemetry", "auth"],
-  cli: ["auth", "instrument"],
+  epu: ["auth"],
+  smartem: ["epu", "auth"],
+  cli: ["auth", "instrument", "epu"],
   instrument: [
     "fresh",
     "auth",
@@ -24,6 +26,8 @@ const DOMAIN_ARROWS: Record<string, string[]> = {
     "telemetry",
     "experiments",
     "compat",
+    "epu",
+    "smartem",
   ],
 };
 
@@ -93,9 +97,9 @@ export function wrongArrow({ from, to }: Import): string | null {
       return `${source} import nothing of ours but ${source}`;
     case "agents":
       return target === "drivers" || isModel || to === "lib/devices/wire.ts" ||
-          to === "lib/result.ts"
+          to === "lib/result.ts" || /^lib\/epu\/(read|watch)\/mod\.ts$/.test(to)
         ? null
-        : "agents import drivers, pure models and the wire";
+        : "agents import drivers, pure models, the wire and the EPU reader";
     case "lib":
       return isModel || target === "lib"
         ? null
