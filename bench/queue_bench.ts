@@ -21,12 +21,16 @@ import { JsonFileHub } from "./json_file_hub.ts";
 
 const WAITING = [10, 1000, 10_000];
 const CALLERS = 16;
+/** Entries in one answer of ours; the peer knows no pages and lists all. */
+const PAGE = 200;
 const MEASURE_MS = 1200;
 /** A queue of ten must not become one of thousands by being measured. */
 const SUBMITS_MAX = 400;
 const STARTS = 5;
 /** Of submissions and moves with the most waiting. */
 const TARGET_RATIO = 20;
+/** Of a first page over the peer's whole list, with the most waiting. */
+const TARGET_LIST_RATIO = 4;
 /** Of a submission's p50 with the most waiting over that with the fewest. */
 const TARGET_GROWTH = 2;
 const SCRIPT = `print("started", flush=True)\n# ${"x".repeat(1500)}\n`;
@@ -54,13 +58,14 @@ try {
     submits.push(ours.submit);
     for (const act of ["submit", "reorder", "list"] as const) {
       const ratio = ours[act].perSecond / hub[act].perSecond;
-      const last = waiting === WAITING.at(-1) && act !== "list";
+      const last = waiting === WAITING.at(-1);
+      const target = act === "list" ? TARGET_LIST_RATIO : TARGET_RATIO;
       const p99 = ours[act].p99Ms.toFixed(1);
       const peer = `${ratio.toFixed(1)}x one JSON file`;
       figures.push({
-        what: `queue, ${waiting} waiting: ${act}`,
+        what: `queue, ${waiting} waiting: ${act}${act === "list" ? `, a page of ${PAGE}` : ""}`,
         measured: `${Math.round(ours[act].perSecond)}/s, p99 ${p99} ms, ${peer}`,
-        ...(last ? { target: `>= ${TARGET_RATIO}x`, holds: ratio >= TARGET_RATIO } : {}),
+        ...(last ? { target: `>= ${target}x`, holds: ratio >= target } : {}),
       });
     }
   }
@@ -87,7 +92,10 @@ async function measureOurs(waiting: number): Promise<Record<keyof Queue, Measure
     return await measured({
       submit: () => add(store),
       reorder: (id, place) => store.move(id, place, "user:anna"),
-      list: () => JSON.stringify(store.live.waiting().map((one) => publicView(experiments, one))),
+      list: () => {
+        const page = store.live.waitingPage(null, PAGE);
+        return JSON.stringify(page.experiments.map((one) => publicView(experiments, one)));
+      },
     });
   } finally {
     kv.close();

@@ -108,12 +108,18 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
   api.openapi(queueRoute, async (c) => {
     const running = experiments.running();
     const version = experiments.queueVersion();
+    const { limit, cursor } = c.req.valid("query");
+    const page = experiments.queuePage(limit, cursor);
+    const waiting = page.experiments.map(reply);
+    const waitingCount = experiments.waitingCount();
     c.header("etag", `"${version}"`);
     return c.json({
       version,
       running: running === null ? null : reply(running),
-      waiting: (await experiments.queue()).map(reply),
-      estimates: await experiments.estimates(),
+      waiting,
+      waitingCount,
+      next: page.next,
+      estimates: await experiments.estimates(page.experiments),
       obstacle: experiments.obstacle(),
     }, 200);
   });

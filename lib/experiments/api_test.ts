@@ -311,6 +311,33 @@ time.sleep(300 if os.environ["ATTEMPT"] == "1" else 0)
   assert.deepEqual(files, ["mark2"], "a run that begins anew begins with an empty folder");
 });
 
+runs("a long queue comes in pages, each with its own estimates", async () => {
+  await using rig = await openRig({ begin: false });
+  const { get, post } = face(rig);
+  for (let i = 1; i <= 5; i++) {
+    await post("/experiments", { script: "print(1)", title: `${i}`, limits: { wallMs: 60_000 } });
+  }
+  const seen: [string, number, number][] = [];
+  let query = "?limit=2";
+  for (let pages = 1;; pages++) {
+    const page = await (await get(`/queue${query}`)).json();
+    assert.equal(page.waitingCount, 5);
+    assert.equal(Object.keys(page.estimates).length, page.waiting.length);
+    for (const one of page.waiting) {
+      seen.push([one.title, one.position, page.estimates[one.id].waitMs]);
+    }
+    if (page.next === null) {
+      assert.equal(pages, 3);
+      break;
+    }
+    query = `?limit=2&cursor=${page.next}`;
+  }
+  assert.deepEqual(seen, [1, 2, 3, 4, 5].map((n) => [`${n}`, n, (n - 1) * 60_000]));
+  for (const wrong of ["limit=0", "limit=1001", "cursor=x"]) {
+    assert.equal((await get(`/queue?${wrong}`)).status, 422, wrong);
+  }
+});
+
 runs(
   "the queue says how long each waits, from declared or measured durations, and null where nobody knows",
   async () => {

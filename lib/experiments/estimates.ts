@@ -29,10 +29,13 @@ export class Estimates {
   }
 
   /**
-   * Of what runs and what waits, by id. Behind one whose duration is not known nothing is known, and
+   * Of what runs and of `shown`, by id. Behind one whose duration is not known nothing is known, and
    * nothing is while the queue stands still (`blocked`). A paused one is passed over.
    */
-  async ofQueue(blocked: boolean): Promise<Record<string, Estimate>> {
+  async ofQueue(
+    blocked: boolean,
+    shown: readonly Pick<Experiment, "id">[],
+  ): Promise<Record<string, Estimate>> {
     const { live } = this.store;
     const estimates: Record<string, Estimate> = {};
     const running = live.running();
@@ -47,15 +50,16 @@ export class Estimates {
       waitMs = running.state === "stopping" ? waitMs : left;
       estimates[running.id] = { durationMs, basis, waitMs };
     }
-    for (const experiment of live.waiting()) {
-      if (waitMs === null) {
-        // A queue of thousands is not looked through for what cannot be added up any more.
-        estimates[experiment.id] = UNKNOWN;
-        continue;
-      }
+    const wanted = new Set(shown.map(({ id }) => id));
+    for (const id of wanted) estimates[id] = UNKNOWN;
+    // What cannot be added up any more is not looked through, nor what stands behind the last one shown.
+    for (const experiment of live.eachWaiting()) {
+      if (waitMs === null || wanted.size === 0) break;
       const { durationMs, basis } = await this.#durationOf(experiment);
       const paused = experiment.state === "paused";
-      estimates[experiment.id] = { durationMs, basis, waitMs: paused ? null : waitMs };
+      if (wanted.delete(experiment.id)) {
+        estimates[experiment.id] = { durationMs, basis, waitMs: paused ? null : waitMs };
+      }
       if (!paused) waitMs = durationMs === null ? null : waitMs + durationMs;
     }
     return estimates;

@@ -17,6 +17,18 @@ export class Live {
   waiting(): Experiment[] {
     return [...this.#ranks].map((id) => this.#active.get(id)!);
   }
+  /** At most `limit` of them behind `cursor`, and the cursor of what follows, `null` where nothing does. */
+  waitingPage(
+    cursor: string | null,
+    limit: number,
+  ): { experiments: Experiment[]; next: string | null } {
+    const { ids, next } = this.#ranks.page(cursor, limit);
+    return { experiments: ids.map((id) => this.#active.get(id)!), next };
+  }
+  /** Foremost first, without a copy of the whole. */
+  *eachWaiting(): Generator<Experiment> {
+    for (const id of this.#ranks) yield this.#active.get(id)!;
+  }
   /** Whose turn is next: the foremost that is not paused. */
   firstQueued(): Experiment | null {
     for (const id of this.#ranks) {

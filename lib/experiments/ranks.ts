@@ -58,6 +58,17 @@ export class Ranks {
   *[Symbol.iterator](): Generator<string> {
     for (const { id } of this.#entries) yield id;
   }
+  /** At most `limit` ids behind `rank`, foremost first, and the rank of the last where more follow. */
+  page(rank: string | null, limit: number): { ids: string[]; next: string | null } {
+    // Behind every id at that rank.
+    const from = rank === null ? 0 : this.#indexOf({ id: "\uffff", rank });
+    const entries = this.#entries.slice(from, from + limit);
+    const more = from + entries.length < this.#entries.length;
+    return {
+      ids: entries.map(({ id }) => id),
+      next: more ? entries.at(-1)?.rank ?? null : null,
+    };
+  }
   /** Puts `id` at `rank`, or takes it out with `null`. */
   put(id: string, rank: string | null): void {
     const earlier = this.#rankOf.get(id);

@@ -57,3 +57,26 @@ Deno.test("positions are those of a plain list under any order of moves", () => 
     },
   ));
 });
+
+Deno.test("pages of any size give the whole queue once, also when the cursor's entry has left", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 0, max: 40 }),
+    fc.integer({ min: 1, max: 45 }),
+    fc.boolean(),
+    (count, limit, leaves) => {
+      const ranks = new Ranks();
+      const ids = Array.from({ length: count }, (_, i) => `e${i}`);
+      ids.forEach((id, i) => ranks.put(id, rankOf(RANK_START + i)));
+      const seen: string[] = [];
+      for (let cursor: string | null = null;;) {
+        const page = ranks.page(cursor, limit);
+        assert.ok(page.ids.length <= limit);
+        seen.push(...page.ids);
+        if (page.next === null) break;
+        if (leaves) ranks.put(page.ids.at(-1)!, null);
+        cursor = page.next;
+      }
+      assert.deepEqual(seen, ids);
+    },
+  ));
+});

@@ -206,7 +206,16 @@ export const queueRoute = createRoute({
   path: "/queue",
   tags,
   summary: "Read the queue",
-  description: "The header `etag` carries the queue's version, for `If-Match` of a move.",
+  description:
+    "Foremost first, a page at a time. The header `etag` carries the queue's version, for `If-Match` of a " +
+    "move; pages with the same version are of the same queue.",
+  request: {
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(1000).default(200),
+      cursor: z.string().regex(/^\d{1,1000}$/, "must be the `next` of a page before").optional()
+        .openapi({ description: "`next` of the page before", example: "500000000017" }),
+    }),
+  },
   responses: {
     200: jsonReply(
       "What runs and what waits, foremost first",
@@ -214,8 +223,12 @@ export const queueRoute = createRoute({
         version: z.number().int(),
         running: ExperimentReply.nullable(),
         waiting: z.array(ExperimentReply),
+        waitingCount: z.number().int().openapi({ description: "On all pages" }),
+        next: z.string().nullable().openapi({
+          description: "Cursor of the next page; null: nothing follows",
+        }),
         estimates: z.record(z.string(), EstimateReply).openapi({
-          description: "By id, of what runs and what waits",
+          description: "By id, of what runs and what this page shows",
           example: {
             "01JQZ3T5V8Y2K4M6N8P0R2S4T6": {
               durationMs: 3_600_000,
@@ -230,6 +243,7 @@ export const queueRoute = createRoute({
         }),
       }),
     ),
+    ...problems("invalid-request"),
   },
 });
 

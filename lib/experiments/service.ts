@@ -224,6 +224,13 @@ export class Experiments {
   queue(): Promise<Experiment[]> {
     return Promise.resolve(this.store.live.waiting());
   }
+  /** A page of them: at most `limit` behind `cursor`, the `next` of the page before. */
+  queuePage(
+    limit: number,
+    cursor?: string,
+  ): { experiments: Experiment[]; next: string | null } {
+    return this.store.live.waitingPage(cursor ?? null, limit);
+  }
   running(): Experiment | null {
     return this.store.live.running();
   }
@@ -238,9 +245,11 @@ export class Experiments {
   queueVersion(): number {
     return this.store.live.queueVersion();
   }
-  /** When what waits can be expected to start, by id; see `Estimates`. */
-  estimates(): Promise<Record<string, Estimate>> {
-    return this.#estimates.ofQueue(this.obstacle() !== null);
+  /** When these can be expected to start, and when what runs ends, by id; see `Estimates`. */
+  estimates(
+    shown: readonly Pick<Experiment, "id">[] = this.store.live.waiting(),
+  ): Promise<Record<string, Estimate>> {
+    return this.#estimates.ofQueue(this.obstacle() !== null, shown);
   }
   /** Why the first in the queue is not started, or `null`. */
   obstacle(): string | null {

@@ -411,7 +411,9 @@ export class ExperimentStore {
 
   /** The stored experiment, or `null`. */
   async get(id: string): Promise<Experiment | null> {
-    const value = this.live.get(id) ?? await this.kv.get(experimentKey(id));
+    const known = this.live.get(id);
+    if (known !== undefined) return known;
+    const value = await this.kv.get(experimentKey(id));
     return value === null ? null : Experiment.parse(value);
   }
 
