@@ -68,6 +68,7 @@ export const ACCESS: readonly AccessEntry[] = [
     "/api/v1/experiments/:id/release",
     "/api/v1/experiments/:id/move",
     "/api/v1/experiments/:id/run-now",
+    "/api/v1/experiments/:id/annotations",
   ),
   ...on("DELETE", SUBMIT, "/api/v1/experiments/:id"),
   ...on(

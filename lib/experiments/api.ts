@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { actorOf, type Principal } from "../auth/model.ts";
+import { addAnnotations } from "./annotations_api.ts";
 import { createApi, type HoldfastEnv, invalidRequest } from "../http.ts";
 import { Problem } from "../problem.ts";
 import { type Experiment, ExperimentState } from "./model.ts";
@@ -220,6 +221,7 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
   });
 
   addResults(api, experiments);
+  addAnnotations(api, experiments);
   return api;
 }
 

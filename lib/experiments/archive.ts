@@ -1,5 +1,6 @@
 import { makeZip } from "client-zip";
 import { createHash } from "node:crypto";
+import type { Annotation } from "./annotations.ts";
 import type { Folders, OpenFile } from "./folders.ts";
 import { type Experiment, isTerminal, RUN_FILES, scriptFileName } from "./model.ts";
 import { ownerLabel } from "./owner.ts";
@@ -14,9 +15,11 @@ interface Packed {
 /** The run's log by the originals' name. */
 const LOG_NAME = "container_logs.txt";
 const MANIFEST_NAME = "manifest.json";
+/** What people noted about the run; only where they did. */
+const ANNOTATIONS_NAME = "annotations.json";
 
 /**
- * A ZIP of a run: the script's files at its root, the script, the log, and last a manifest with what the
+ * A ZIP of a run: the script's files at its root, the script, the log, what people noted, and last a manifest with what the
  * run was and the SHA-256 of every file. Read and packed as it is sent, in pieces; while the run goes on
  * it holds what there was of each file when its turn came.
  */
@@ -25,10 +28,11 @@ export function archiveOf(
   folders: Folders,
   script: string | null,
   atMs: number,
+  annotations: readonly Annotation[] = [],
 ): ReadableStream<Uint8Array> {
   // The packer leaves the file it was reading open when its reader goes away; we do not.
   const open = new Set<OpenFile>();
-  const zip = makeZip(entriesOf(experiment, folders, script, atMs, open)).getReader();
+  const zip = makeZip(entriesOf(experiment, folders, script, annotations, atMs, open)).getReader();
   const closeAll = () => {
     for (const file of open) file[Symbol.dispose]();
   };
@@ -54,12 +58,18 @@ async function* entriesOf(
   experiment: Experiment,
   folders: Folders,
   script: string | null,
+  annotations: readonly Annotation[],
   atMs: number,
   open: Set<OpenFile>,
 ) {
   const { id, kind } = experiment;
   const packed: Packed[] = [];
-  const ours = new Set([LOG_NAME, MANIFEST_NAME, scriptFileName(kind)]);
+  const ours = new Set([
+    LOG_NAME,
+    MANIFEST_NAME,
+    ANNOTATIONS_NAME,
+    scriptFileName(kind),
+  ]);
   for (const { path } of await folders.files(id)) {
     const file = folders.openOutput(id, path);
     if (file === null) continue;
@@ -74,6 +84,11 @@ async function* entriesOf(
     const bytes = new TextEncoder().encode(script);
     packed.push({ path: name, bytes: bytes.length, sha256: sha256(bytes) });
     yield { name, lastModified: new Date(experiment.createdAtMs), input: bytes };
+  }
+  if (annotations.length > 0) {
+    const bytes = new TextEncoder().encode(annotationsText(annotations));
+    packed.push({ path: ANNOTATIONS_NAME, bytes: bytes.length, sha256: sha256(bytes) });
+    yield { name: ANNOTATIONS_NAME, lastModified: new Date(atMs), input: bytes };
   }
   const log = folders.openOwn(id, RUN_FILES.log);
   if (log !== null) {
@@ -139,6 +154,17 @@ function manifestOf(experiment: Experiment, files: Packed[], atMs: number) {
     },
     files,
   };
+}
+
+function annotationsText(annotations: readonly Annotation[]): string {
+  const list = annotations.map(({ id, atMs, text, actor, createdAtMs }) => ({
+    id,
+    at: new Date(atMs).toISOString(),
+    text,
+    actor,
+    createdAt: new Date(createdAtMs).toISOString(),
+  }));
+  return JSON.stringify({ v: 1, annotations: list }, null, 2) + "\n";
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -81,6 +81,9 @@ export const byScriptKey = (
 ): Deno.KvKey => ["experiments", "by_script", sha256, id];
 export const byScriptPrefix = (sha256: string): Deno.KvKey => ["experiments", "by_script", sha256];
 
+/** What people noted about it: all in one value. */
+export const annotationsKey = (id: string): Deno.KvKey => ["experiments", "annotations", id];
+
 /** What a repeated submission finds. Value: the experiment's id. */
 export const askedKey = (
   owner: string,

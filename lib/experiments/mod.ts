@@ -16,6 +16,8 @@ export type { LogPiece, LogRange, StampedLine } from "./run_log.ts";
 export type { OpenFile, OutputFile } from "./folders.ts";
 export type { DataColumn, RunData } from "./run_data.ts";
 export { changeProblem, submitProblem } from "./problems.ts";
+export { type Annotation, ANNOTATION_CHARS_MAX } from "./annotations.ts";
+export { annotateProblem, AnnotationAsk } from "./annotations_api.ts";
 export { experimentsApi, mayChange, publicView } from "./api.ts";
 export { stampedText } from "./replies.ts";
 export { type Cell, parseCell, parseStamp, splitRow } from "./csv.ts";

@@ -16,6 +16,7 @@ import {
   type ScriptKind,
   type SubmitRefusal,
 } from "./model.ts";
+import { type AnnotateRefusal, type Annotation, Annotations } from "./annotations.ts";
 import { type Estimate, Estimates } from "./estimates.ts";
 import { type Imported, importQueue } from "./import_queue.ts";
 import { archiveOf } from "./archive.ts";
@@ -92,6 +93,7 @@ export class Experiments {
   readonly #data: RunDataReader;
   readonly #retention: Retention;
   readonly #estimates: Estimates;
+  readonly #annotations: Annotations;
 
   private constructor(
     private readonly o: ExperimentsOptions,
@@ -106,6 +108,7 @@ export class Experiments {
     const { retentionDays: days, retentionMb: filesMb, recordDays } = config;
     this.#retention = new Retention({ clock, log, store, folders, days, filesMb, recordDays });
     this.#estimates = new Estimates(store, clock);
+    this.#annotations = new Annotations(o.kv, clock);
   }
 
   /** Reads what is stored and takes up a run that goes on. Starts nothing before `begin`. */
@@ -383,6 +386,19 @@ export class Experiments {
     return this.store.annotate(id, {}, actor, { type: "experiment.note", text });
   }
 
+  /** What people noted about it, in the order of the moments. */
+  annotations(id: string): Promise<Annotation[]> {
+    return this.#annotations.list(id);
+  }
+  /** Notes something at a moment of it: default now, and not before its submission. */
+  annotate(
+    id: string,
+    given: { atMs?: number; text: string },
+    actor: string,
+  ): Promise<Result<Annotation, AnnotateRefusal>> {
+    return this.#annotations.add(id, given, actor);
+  }
+
   log(id: string, range: LogRange): LogPiece {
     return readLog(this.folders, id, range);
   }
@@ -413,7 +429,8 @@ export class Experiments {
   /** The script's files, the script, the log and a manifest as a ZIP, packed while it is read. */
   async archive(experiment: Experiment): Promise<ReadableStream<Uint8Array>> {
     const script = await this.script(experiment);
-    return archiveOf(experiment, this.folders, script, this.o.clock.nowMs());
+    const annotations = await this.annotations(experiment.id);
+    return archiveOf(experiment, this.folders, script, this.o.clock.nowMs(), annotations);
   }
   /** The numbers of its CSV; `null` while it has none. */
   data(id: string, ask: DataAsk = {}): Promise<RunData | null> {

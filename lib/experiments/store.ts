@@ -4,6 +4,7 @@ import { accept, refuse, type Result } from "../result.ts";
 import {
   ActiveCount,
   activeKey,
+  annotationsKey,
   askedKey,
   byNumberKey,
   byNumberPrefix,
@@ -390,6 +391,7 @@ export class ExperimentStore {
           value: gone,
           remove: [
             experimentKey(id),
+            annotationsKey(id),
             byNumberKey(gone.number, id),
             byOwnerKey(gone.owner, gone.number, id),
             byStateKey(gone.state, gone.number, id),
