@@ -1,5 +1,5 @@
 export * from "./model.ts";
-export { BodyFaults, notJson, optional, readBody, text } from "./fastapi.ts";
+export { BodyFaults, notJson, optional, readBody, text } from "../fastapi.ts";
 export { capabilitiesReply, routesReply } from "./node_capabilities.ts";
 export {
   type Actuator,

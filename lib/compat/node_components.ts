@@ -6,7 +6,7 @@ import {
   type Reading,
 } from "../devices/mod.ts";
 import type { Result } from "../result.ts";
-import { BodyFaults } from "./fastapi.ts";
+import { BodyFaults } from "../fastapi.ts";
 
 /** Components as the originals' node names them. `relays`, `ambient_temp` and `peltier_current` came with its rewrite. */
 export const ACTUATORS = [

@@ -9,7 +9,7 @@ import {
   optional,
   readBody,
   text,
-} from "./fastapi.ts";
+} from "../fastapi.ts";
 import {
   type Actuator,
   type Caller,

@@ -1,7 +1,8 @@
 /**
  * Request bodies as the originals' FastAPI reads them, and its errors when they do not fit: clients of the
  * originals show `detail[].loc` and `detail[].msg`. Numbers may come as text, unknown fields are ignored;
- * unlike there, `true` is no number, for a pump must not run because somebody mixed up two arguments.
+ * unlike there, `true` is no number unless `integerOrBool` says so, for a pump must not run because
+ * somebody mixed up two arguments.
  * Source: pydantic 2, "Validation Errors"; FastAPI, `RequestValidationError`.
  */
 export interface FieldFault {
@@ -40,7 +41,7 @@ type Values<F extends Fields> = { [K in keyof F]: F[K] extends Field<infer T> ? 
 
 /** @throws {BodyFaults} naming everything that is wrong. */
 export function readBody<F extends Fields>(body: unknown, fields: F): Values<F> {
-  if (body === undefined || body === null) throw missing(["body"], null);
+  if (body === undefined || body === null) throw new BodyFaults([missing(["body"], null)]);
   if (typeof body !== "object" || Array.isArray(body)) {
     throw new BodyFaults([{
       type: "model_attributes_type",
@@ -50,18 +51,33 @@ export function readBody<F extends Fields>(body: unknown, fields: F): Values<F> 
     }]);
   }
   const given = body as Record<string, unknown>;
+  return readFields(given, fields, (name) => missing(["body", name], given));
+}
+
+/** What stands in the address after `?`; of a name given twice the last counts, as there. @throws {BodyFaults} */
+export function readQuery<F extends Fields>(query: URLSearchParams, fields: F): Values<F> {
+  const given = Object.fromEntries(query);
+  return readFields(given, fields, (name) => missing(["query", name], null), "query");
+}
+
+function readFields<F extends Fields>(
+  given: Record<string, unknown>,
+  fields: F,
+  absent: (name: string) => FieldFault,
+  part = "body",
+): Values<F> {
   const faults: FieldFault[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
     const used = [name, ...field.aliases ?? []].find((one) => Object.hasOwn(given, one));
     if (used === undefined) {
       if ("absent" in field) values[name] = field.absent;
-      else faults.push(...missing(["body", name], given).detail);
+      else faults.push(absent(name));
       continue;
     }
     const checked = field.check(given[used]);
     if ("value" in checked) values[name] = checked.value;
-    else faults.push(faultAt(["body", used], checked, given[used]));
+    else faults.push(faultAt([part, used], checked, given[used]));
   }
   if (faults.length > 0) throw new BodyFaults(faults);
   return values as Values<F>;
@@ -99,8 +115,8 @@ function faultAt(
   };
 }
 
-function missing(loc: string[], input: unknown): BodyFaults {
-  return new BodyFaults([{ type: "missing", loc, msg: "Field required", input }]);
+function missing(loc: string[], input: unknown): FieldFault {
+  return { type: "missing", loc, msg: "Field required", input };
 }
 
 interface Range {
@@ -171,6 +187,33 @@ function within(value: number, { ge, le }: Range): Check<number> {
     };
   }
   return { value };
+}
+
+/** Where the original's clients rely on `true` being 1 and `false` 0. */
+export function integerOrBool(range: Range = {}): Field<number> {
+  const whole = integer(range);
+  return { check: (given) => whole.check(typeof given === "boolean" ? Number(given) : given) };
+}
+
+/** One of the words of an enum, exactly. */
+export function choice<const W extends string>(...words: W[]): Field<W> {
+  const quoted = words.map((word) => `'${word}'`);
+  const expected = quoted.length === 1
+    ? quoted[0]!
+    : `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+  return {
+    check(given) {
+      const value = words.find((word) => word === given);
+      return value === undefined
+        ? { type: "enum", msg: `Input should be ${expected}`, ctx: { expected } }
+        : { value };
+    },
+  };
+}
+
+/** What stands for a field that is not there. */
+export function fallback<T>(field: Field<T>, absent: T): Field<T> {
+  return { ...field, absent };
 }
 
 export function bool(): Field<boolean> {

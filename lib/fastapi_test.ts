@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import {
   BodyFaults,
   bool,
+  choice,
   colour,
+  fallback,
   fieldFault,
   float,
   integer,
+  integerOrBool,
   named,
   optional,
   readBody,
+  readQuery,
   text,
 } from "./fastapi.ts";
 
@@ -206,3 +210,59 @@ function faults(act: () => unknown): readonly BodyFaults["detail"][number][] {
   }
   assert.fail("it was accepted");
 }
+
+Deno.test("a query's missing fields are told one by one, without the whole query as their input", () => {
+  const RELEASE = { device_name: text(), lock_key: text(), user_id: text() };
+  const query = new URLSearchParams("device_name=motor%201&device_name=motor2&extra=1");
+  const detail = faults(() => readQuery(query, RELEASE));
+  assert.deepEqual(detail, [
+    { type: "missing", loc: ["query", "lock_key"], msg: "Field required", input: null },
+    { type: "missing", loc: ["query", "user_id"], msg: "Field required", input: null },
+  ]);
+  query.append("lock_key", "k");
+  query.append("user_id", "");
+  assert.deepEqual(readQuery(query, RELEASE), {
+    device_name: "motor2",
+    lock_key: "k",
+    user_id: "",
+  });
+});
+
+Deno.test("an enum takes its words as they are spelled and names them when it refuses", () => {
+  const ASK = { lock_type: choice("MAINTENANCE", "MANUAL_OPERATOR", "QUEUE_QUEUED") };
+  assert.deepEqual(readBody({ lock_type: "MANUAL_OPERATOR" }, ASK), {
+    lock_type: "MANUAL_OPERATOR",
+  });
+  const expected = "'MAINTENANCE', 'MANUAL_OPERATOR' or 'QUEUE_QUEUED'";
+  for (const input of ["maintenance", " MAINTENANCE", "", 1, null, ["MAINTENANCE"]]) {
+    assert.deepEqual(faults(() => readBody({ lock_type: input }, ASK)), [{
+      type: "enum",
+      loc: ["body", "lock_type"],
+      msg: `Input should be ${expected}`,
+      input,
+      ctx: { expected },
+    }]);
+  }
+});
+
+Deno.test("where it is asked for, true is 1, and a field that is not there has its default", () => {
+  const ASK = { timeout: fallback(optional(integerOrBool({ ge: 0 })), 300) };
+  const timeoutOf = (timeout: unknown) => readBody({ timeout }, ASK).timeout;
+  assert.equal(readBody({}, ASK).timeout, 300);
+  for (
+    const [given, taken] of [[true, 1], [false, 0], [1.0, 1], ["5", 5], [" +7 ", 7], [null, null]]
+  ) {
+    assert.equal(timeoutOf(given), taken, String(given));
+  }
+  for (
+    const [given, type] of [
+      [1.5, "int_from_float"],
+      ["1.5", "int_parsing"],
+      ["true", "int_parsing"],
+      [[], "int_type"],
+      [-1, "greater_than_equal"],
+    ] as const
+  ) {
+    assert.equal(faults(() => timeoutOf(given))[0]!.type, type, String(given));
+  }
+});
