@@ -75,6 +75,7 @@ export const Area = z.strictObject({
   defocusM: z.array(z.number()),
   exposureMs: Maybe.number,
 });
+export type Area = z.infer<typeof Area>;
 
 /** `["epu", "acquisition", id]`. Natural key: name, EPU id and start of the session. */
 export const Acquisition = z.strictObject({
