@@ -1,12 +1,12 @@
-import type { EventDelivery, HoldfastEvent } from "./events.ts";
+import type { EventDelivery } from "./events.ts";
 
 /** What a subscription asks of the log behind it. */
-interface Source {
+interface Source<E extends { readonly seq: number }> {
   /** The newest event's number. */
   seq(): number;
   /** Stored events after `afterSeq`, oldest first. */
-  read(afterSeq: number, limit: number): Promise<HoldfastEvent[]>;
-  ended(subscription: Subscription): void;
+  read(afterSeq: number, limit: number): Promise<E[]>;
+  ended(subscription: Subscription<E>): void;
 }
 
 const REPLAY_BATCH = 200;
@@ -17,11 +17,12 @@ const DONE = { done: true, value: undefined } as const;
  * holding one batch, and only then takes what is pushed. `seq` moves and `push` is called in one step of
  * the event loop, so "caught up" cannot miss an event.
  */
-export class Subscription implements AsyncIterableIterator<EventDelivery>, Disposable {
-  readonly #source: Source;
+export class Subscription<E extends { readonly seq: number }>
+  implements AsyncIterableIterator<EventDelivery<E>>, Disposable {
+  readonly #source: Source<E>;
   readonly #capacity: number;
   /** Waiting to be taken. While replaying a batch of the store, when live at most `capacity`. */
-  #queue: HoldfastEvent[] = [];
+  #queue: E[] = [];
   /** Newest event that was queued or told as dropped. */
   #lastSeq: number;
   #live: boolean;
@@ -31,7 +32,7 @@ export class Subscription implements AsyncIterableIterator<EventDelivery>, Dispo
   #wake: () => void = () => {};
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(source: Source, { afterSeq, capacity }: { afterSeq?: number; capacity: number }) {
+  constructor(source: Source<E>, { afterSeq, capacity }: { afterSeq?: number; capacity: number }) {
     this.#source = source;
     this.#capacity = capacity;
     const newest = source.seq();
@@ -40,7 +41,7 @@ export class Subscription implements AsyncIterableIterator<EventDelivery>, Dispo
     if (afterSeq !== undefined && afterSeq > newest) this.#droppedFrom = 1;
   }
 
-  push(events: readonly HoldfastEvent[]): void {
+  push(events: readonly E[]): void {
     if (!this.#live || this.#ended) return;
     for (const event of events) {
       if (this.#queue.length >= this.#capacity) {
@@ -53,13 +54,13 @@ export class Subscription implements AsyncIterableIterator<EventDelivery>, Dispo
     this.#wake();
   }
 
-  next(): Promise<IteratorResult<EventDelivery>> {
+  next(): Promise<IteratorResult<EventDelivery<E>>> {
     const result = this.#turn.then(() => this.#take());
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  return(): Promise<IteratorResult<EventDelivery>> {
+  return(): Promise<IteratorResult<EventDelivery<E>>> {
     this[Symbol.dispose]();
     return Promise.resolve(DONE);
   }
@@ -76,7 +77,7 @@ export class Subscription implements AsyncIterableIterator<EventDelivery>, Dispo
     this.#wake();
   }
 
-  async #take(): Promise<IteratorResult<EventDelivery>> {
+  async #take(): Promise<IteratorResult<EventDelivery<E>>> {
     for (;;) {
       if (this.#ended) return DONE;
       if (this.#droppedFrom !== null) {
@@ -93,7 +94,7 @@ export class Subscription implements AsyncIterableIterator<EventDelivery>, Dispo
   }
 
   async #replay(): Promise<void> {
-    let events: HoldfastEvent[];
+    let events: E[];
     try {
       events = await this.#source.read(this.#lastSeq, REPLAY_BATCH);
     } catch (error) {

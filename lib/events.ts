@@ -32,8 +32,8 @@ export const HoldfastEvent = z.object({
 export type HoldfastEvent = z.infer<typeof HoldfastEvent>;
 
 /** What a live subscriber receives: events in order, or word that it was too slow and must read again from `fromSeq`. */
-export type EventDelivery =
-  | { readonly kind: "event"; readonly event: HoldfastEvent }
+export type EventDelivery<E = HoldfastEvent> =
+  | { readonly kind: "event"; readonly event: E }
   | { readonly kind: "dropped"; readonly fromSeq: number };
 
 /** Key of event `seq`; without it, the prefix of all events. */
@@ -76,7 +76,7 @@ export function eventMatches(
 
 /** The record of everything that happened: read in both directions, followed live, trimmed at its old end. */
 export class EventLog implements Disposable {
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #subscriptions = new Set<Subscription<HoldfastEvent>>();
   readonly #unlisten: () => void;
 
   constructor(
@@ -139,7 +139,7 @@ export class EventLog implements Disposable {
     if (this.#subscriptions.size >= SUBSCRIBERS_MAX) {
       throw new TooManySubscribers(`${SUBSCRIBERS_MAX} subscriptions are open already`);
     }
-    const subscription = new Subscription({
+    const subscription = new Subscription<HoldfastEvent>({
       seq: () => this.kv.seq,
       read: (afterSeq, limit) => this.read({ afterSeq, limit }),
       ended: (subscription) => this.#subscriptions.delete(subscription),

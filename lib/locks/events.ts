@@ -1,5 +1,5 @@
 import type { EventDraft } from "../events.ts";
-import { end, holderOf, type Lock } from "./model.ts";
+import { end, holderOf, type Lock } from "./lease.ts";
 
 export function grantedEvent({ deviceId, fence, lease }: Lock): EventDraft {
   return {

@@ -6,7 +6,7 @@ import { Listeners } from "../listeners.ts";
 import { accept, refuse, type Result } from "../result.ts";
 import { grantedEvent, lostEvent, releasedEvent } from "./events.ts";
 import { lockKey } from "./keys.ts";
-import { end, grant, type HeldRefusal, Lock, remainingMs, unlocked } from "./model.ts";
+import { end, grant, type HeldRefusal, Lock, remainingMs, unlocked } from "./lease.ts";
 import { fencesOf, LockTable } from "./table.ts";
 
 /** What holders have to come back after a restart, on top of what was left of their leases. */

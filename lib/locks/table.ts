@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Holder } from "../devices/model.ts";
 import { accept, refuse, type Result } from "../result.ts";
-import { type HeldRefusal, holderOf, isNewer, type Lease, type Lock } from "./model.ts";
+import { type HeldRefusal, holderOf, isNewer, type Lease, type Lock } from "./lease.ts";
 
 /** A lock as it stands, with its deadline on the monotonic clock; `null` for none. */
 interface Known {

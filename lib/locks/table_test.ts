@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../clock.ts";
-import { end, grant, type Lock, remainingMs, unlocked } from "./model.ts";
+import { end, grant, type Lock, remainingMs, unlocked } from "./lease.ts";
 import { LockTable } from "./table.ts";
 
 function granted(lock: Lock, ttlMs: number | null, clock: ManualClock): Lock {
