@@ -15,6 +15,7 @@ export type EpuFile =
   | HoleImageFile
   | MicrographImageFile
   | FractionsFile
+  | OtherImageFile
   | ForeignFile
   | UnknownFile;
 
@@ -179,6 +180,9 @@ export interface SquareHole {
   readonly intensitySd: number | null;
   readonly primaryHoleId: number | null;
   readonly positionInCluster: number | null;
+  /** Where EPU gives the place in the cluster as a point. */
+  readonly positionInClusterX: number | null;
+  readonly positionInClusterY: number | null;
   readonly beamShiftId: number | null;
   /** Stem of the hole's own image, where one was taken. */
   readonly imageBaseFileName: string | null;
@@ -272,7 +276,6 @@ export interface HoleImageFile extends ImageFacts {
 /** `Data/FoilHole_<hole>_Data_<area>_<k>_<date>_<time>.xml`. */
 export interface MicrographImageFile extends ImageFacts {
   readonly kind: "micrograph-image";
-  readonly uniqueId: string;
   readonly squareId: number | null;
   readonly holeId: number;
   readonly areaId: number;
@@ -301,6 +304,11 @@ export interface FractionsFile {
   readonly heightPx: number | null;
   readonly binning: number | null;
   readonly electronCounting: boolean | null;
+}
+
+/** An image's xml whose name says neither hole nor square: of an atlas or a tile, or renamed. */
+export interface OtherImageFile extends ImageFacts {
+  readonly kind: "other-image";
 }
 
 /** Another product's file: complete and none of ours. */
