@@ -89,6 +89,8 @@ export const Acquisition = z.strictObject({
   pausedAtMs: Maybe.atMs,
   /** Offset of the EPU machine's clock from UTC, minutes: what file names are written in. */
   zoneMin: Maybe.int,
+  /** Name of the watched folder it was found in; `null` when it came over the SmartEM API. */
+  root: Maybe.text,
   /** Folder of the session below the watched one, "" for the watched folder itself, as last seen. */
   folder: z.string(),
   storagePath: Maybe.text,
@@ -186,6 +188,8 @@ export const GridSquare = z.strictObject({
   squareId: Int,
   /** Known from the atlas only; false once its own metadata file was read. */
   lowMag: z.boolean(),
+  /** Whether the session's list of squares holds it. */
+  listed: Maybe.flag,
   state: Maybe.text,
   selected: Maybe.flag,
   unusable: Maybe.flag,
@@ -371,11 +375,12 @@ export const Finding = z.strictObject({
 });
 export type Finding = z.infer<typeof Finding>;
 
-/** `["epu", "finding", acquisitionId, code, pathDigest]`. */
+/** `["epu", "finding", scope, code, pathDigest]`. */
 export const StoredFinding = z.strictObject({
   ...Finding.shape,
   v: z.literal(1),
-  acquisitionId: z.string(),
+  /** Acquisition, or `@root/folder` where the files of a folder have none yet. */
+  scope: z.string(),
   firstSeenAtMs: AtMs,
   lastSeenAtMs: AtMs,
 });
@@ -392,9 +397,11 @@ export const FILE_STATES = [
   "gone",
 ] as const;
 
-/** `["epu", "file", acquisitionId, path]`: one file of the watched folder, and how far we are with it. */
+/** `["epu", "file", root, path]`: one file of the watched folder, and how far we are with it. */
 export const FileEntry = z.strictObject({
   v: z.literal(1),
+  /** Name of the watched folder. */
+  root: z.string(),
   path: z.string(),
   kind: z.string(),
   sizeBytes: Int.nonnegative(),
@@ -409,10 +416,12 @@ export const FileEntry = z.strictObject({
 });
 export type FileEntry = z.infer<typeof FileEntry>;
 
-/** `["epu", "orphan", acquisitionId, parentKind, parentKey, pathDigest]`: read, but its parent is not here yet. */
+/** `["epu", "orphan", scope, parentKind, parentKey, pathDigest]`: read, but its parent is not here yet. */
 export const Orphan = z.strictObject({
   v: z.literal(1),
-  acquisitionId: z.string(),
+  /** Acquisition, or `@root/folder` where it is the acquisition that is awaited. */
+  scope: z.string(),
+  root: z.string(),
   path: z.string(),
   kind: z.string(),
   parentKind: z.enum(["acquisition", "square", "hole"]),
@@ -420,3 +429,45 @@ export const Orphan = z.strictObject({
   sinceMs: AtMs,
 });
 export type Orphan = z.infer<typeof Orphan>;
+
+/**
+ * `["epu", "observation", acquisitionId, squareId, holeId or 0, stem]`: one image taken of a square or a hole.
+ * Several are normal; the entity shows the latest.
+ */
+export const Observation = z.strictObject({
+  v: z.literal(1),
+  squareId: Int,
+  /** 0: of the square itself. */
+  holeId: Int,
+  stem: z.string(),
+  xmlPath: Maybe.text,
+  /** Of the xml. */
+  digest: Maybe.text,
+  previewPath: Maybe.text,
+  takenAtMs: Maybe.atMs,
+});
+export type Observation = z.infer<typeof Observation>;
+
+/** `["epu", "folder", root, folder]`: the acquisition whose session lies in a folder. */
+export const SessionFolder = z.strictObject({ v: z.literal(1), acquisitionId: z.string() });
+export type SessionFolder = z.infer<typeof SessionFolder>;
+export const ENTITY_KINDS = [
+  "acquisition",
+  "atlas",
+  "tile",
+  "square",
+  "hole",
+  "micrograph",
+] as const;
+export type EntityKind = (typeof ENTITY_KINDS)[number];
+
+/** `["epu", "entity_by_id", id]`: where the entity with this id stands. */
+export const EntityRef = z.strictObject({
+  v: z.literal(1),
+  kind: z.enum(ENTITY_KINDS),
+  acquisitionId: z.string(),
+  squareId: Int.optional(),
+  holeId: Int.optional(),
+  tileId: Int.optional(),
+});
+export type EntityRef = z.infer<typeof EntityRef>;
