@@ -55,7 +55,6 @@ export const LockReply = z.object({
   }).nullable(),
   /** Fencing token of each device: commands carry it, and an older one is refused. */
   fences: z.record(z.string(), z.number().int()),
-  ticket: z.string().nullable(),
 }).openapi("Lock");
 export type LockReply = z.infer<typeof LockReply>;
 
@@ -144,7 +143,6 @@ export function lockReply(lock: GroupLock): LockReply {
       refusable: lock.revoke.refusable,
     },
     fences: lock.fences,
-    ticket: lock.ticketId,
   };
 }
 
