@@ -66,7 +66,8 @@ export interface SessionFile {
 /** How the microscope is set for one step: Atlas, GridSquare, Hole, Acquisition, AutoFocus ... */
 export interface OpticsPreset {
   readonly name: string;
-  readonly magnification: number | null;
+  /** Position of the microscope's magnification knob, not a factor. */
+  readonly magnificationIndex: number | null;
   readonly spotIndex: number | null;
   readonly beamDiameterM: number | null;
   readonly defocusM: number | null;
@@ -78,7 +79,6 @@ export interface OpticsPreset {
 export interface AtlasFile {
   readonly kind: "atlas";
   readonly epuId: number | null;
-  readonly epuVersion: string | null;
   readonly name: string | null;
   readonly description: string | null;
   readonly storageFolder: string | null;

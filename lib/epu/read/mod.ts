@@ -5,3 +5,4 @@
 export * from "./files.ts";
 export { fileKindOf, type NamedFile, type NamedKind, type NameStamp } from "./names.ts";
 export { HEAD_BYTES, isComplete, TAIL_BYTES } from "./complete.ts";
+export { EpuFileReader, readEpuFile, readEpuStream } from "./reader.ts";

@@ -1,0 +1,333 @@
+import type { Findings } from "./findings.ts";
+import { SCHEMA_INSTANCE, SERIALIZATION, shortNamespace } from "./namespaces.ts";
+import { childNode, type CompiledRecord, type LeafField, type ShapeNode } from "./shape.ts";
+
+/** An attribute as the parser gives it. */
+export interface XmlAttribute {
+  readonly uri: string;
+  readonly local: string;
+  readonly value: string;
+}
+
+interface Frame {
+  local: string;
+  /** Where the element stands in its parent's shape; `null` where no path goes. */
+  place: ShapeNode | null;
+  /** Where its children are looked up. */
+  inner: ShapeNode | null;
+  /** `z:Id`. */
+  id: string | null;
+  logStart: number;
+  hasChild: boolean;
+  /** Null or a reference: nothing of its content counts. */
+  isVoid: boolean;
+}
+
+class OpenList {
+  /** With a `null` for each null entry, until the list is closed. */
+  readonly items: unknown[] = [];
+  /** `_size`, and `z:Size` of the array. */
+  size: number | null = null;
+  declared: number | null = null;
+}
+
+interface OpenRecord {
+  readonly shape: CompiledRecord;
+  readonly values: unknown[];
+}
+
+const OPENED = Symbol("a list was opened");
+/** Characters; no text that EPU shares between objects comes near it. */
+const TEXT_OF_REFERENCE_MAX = 65_536;
+
+/**
+ * Fills records from a stream of elements along a shape. Knows .NET's DataContract rules: null entries,
+ * arrays with spare places, and objects that are written once and referred to afterwards: a reference
+ * carries `i:nil` as well, so it is resolved before null is believed.
+ */
+export class Binder<T> {
+  readonly #root: OpenRecord;
+  readonly #records: OpenRecord[];
+  readonly #frames: Frame[] = [];
+  #depth = -1;
+  #text = "";
+  /** Text of every leaf that has an id. */
+  readonly #texts = new Map<string, string>();
+  /** For everything else with an id that a path goes through: which part of the log it wrote. */
+  readonly #written = new Map<string, { place: ShapeNode; from: number; to: number }>();
+  readonly #logPlaces: ShapeNode[] = [];
+  readonly #logValues: unknown[] = [];
+
+  /** `rootUri` is the root's namespace: under whatever name, it is the one the shape expects there. */
+  constructor(
+    shape: CompiledRecord<T>,
+    private readonly rootUri: string,
+    private readonly rootNamespace: string,
+    private readonly findings: Findings,
+  ) {
+    this.#root = { shape, values: [] };
+    this.#records = [this.#root];
+  }
+
+  open(uri: string, local: string, attributes: Readonly<Record<string, XmlAttribute>>): void {
+    const depth = ++this.#depth;
+    this.#text = "";
+    const parent = depth === 0 ? null : this.#frames[depth - 1]!;
+    if (parent !== null) parent.hasChild = true;
+    const place = parent === null
+      ? this.#root.shape.node
+      : parent.inner === null
+      ? null
+      : childNode(parent.inner, this.#shortNamespace(uri), local);
+    const frame = this.#frameAt(depth, local, place);
+    let reference: string | null = null;
+    let isNil = false;
+    let size: number | null = null;
+    for (const name in attributes) {
+      const { uri, local, value } = attributes[name]!;
+      if (uri === SERIALIZATION) {
+        if (local === "Id") frame.id = value;
+        else if (local === "Ref") reference = value;
+        else if (local === "Size" && /^\d{1,9}$/.test(value)) size = Number(value);
+      } else if (uri === SCHEMA_INSTANCE && local === "nil") isNil = value === "true";
+    }
+    if (reference !== null) {
+      frame.isVoid = true;
+      if (place !== null) this.#follow(place, reference);
+    } else if (isNil) {
+      frame.isVoid = true;
+      if (place !== null && place.item !== null) this.#push(place, null);
+    } else if (place !== null) this.#enter(frame, place, size);
+  }
+
+  text(text: string): void {
+    this.#text = this.#text === "" ? text : this.#text + text;
+  }
+
+  close(): void {
+    const frame = this.#frames[this.#depth]!;
+    const { place, id, isVoid } = frame;
+    if (!isVoid) {
+      if (id !== null && !frame.hasChild && this.#text.length <= TEXT_OF_REFERENCE_MAX) {
+        this.#texts.set(id, this.#text);
+      }
+      if (place !== null && this.#depth > 0) {
+        this.#leave(frame, place);
+        if (id !== null && frame.hasChild) {
+          this.#written.set(id, { place, from: frame.logStart, to: this.#logPlaces.length });
+        }
+      }
+    }
+    this.#text = "";
+    this.#depth--;
+  }
+
+  /** Once the root is closed. */
+  finish(): T {
+    return this.#object(this.#root) as T;
+  }
+
+  #shortNamespace(uri: string): string | null {
+    return uri === this.rootUri ? this.rootNamespace : shortNamespace(uri);
+  }
+
+  #frameAt(depth: number, local: string, place: ShapeNode | null): Frame {
+    const frame = this.#frames[depth];
+    const logStart = this.#logPlaces.length;
+    if (frame === undefined) {
+      return this.#frames[depth] = {
+        local,
+        place,
+        inner: null,
+        id: null,
+        logStart,
+        hasChild: false,
+        isVoid: false,
+      };
+    }
+    frame.local = local;
+    frame.place = place;
+    frame.inner = null;
+    frame.id = null;
+    frame.logStart = logStart;
+    frame.hasChild = false;
+    frame.isVoid = false;
+    return frame;
+  }
+
+  #enter(frame: Frame, place: ShapeNode, size: number | null): void {
+    const record = place.item?.record ?? null;
+    if (record === null) frame.inner = place;
+    else {
+      this.#records.push({ shape: record, values: [] });
+      frame.inner = record.node;
+    }
+    if (frame.inner.opens.length > 0) {
+      this.#write(frame.inner, OPENED);
+      if (size !== null) {
+        for (const slot of frame.inner.opens) this.#listAt(slot).declared ??= size;
+      }
+    }
+  }
+
+  #leave(frame: Frame, place: ShapeNode): void {
+    if (place.item !== null) {
+      const { record, field } = place.item;
+      if (record !== null) this.#push(place, this.#object(this.#records.pop()!));
+      else this.#push(place, this.#decoded(field!, frame, this.#text));
+      return;
+    }
+    if (place.leaf !== null) {
+      const value = this.#decoded(place.leaf.field, frame, this.#text);
+      if (value !== null) this.#write(place, value);
+    } else if (place.sizeOf !== null) {
+      const size = this.#text.trim();
+      if (/^\d{1,9}$/.test(size)) this.#write(place, Number(size));
+    }
+  }
+
+  /** Trimmed, or `null` with a finding. */
+  #decoded(field: LeafField<unknown>, frame: Frame, raw: string): unknown {
+    const text = raw.trim();
+    if (frame.hasChild) {
+      if (!field.isLoose && frame.place!.children.size === 0) {
+        this.#note(
+          "unexpected-content",
+          `"${frame.local}" holds elements where ${field.what} should stand`,
+        );
+      }
+      return null;
+    }
+    if (text.includes("\uFFFD")) {
+      this.#note("wrong-encoding", `The text of "${frame.local}" cannot be decoded`);
+      return null;
+    }
+    const value = field.decode(text);
+    if (value === undefined) {
+      if (!field.isLoose) {
+        this.#note("bad-value", `"${frame.local}" is "${shortened(text)}", not ${field.what}`);
+      }
+      return null;
+    }
+    return value;
+  }
+
+  #follow(place: ShapeNode, reference: string): void {
+    const text = this.#texts.get(reference);
+    if (text !== undefined) {
+      const frame = this.#frames[this.#depth]!;
+      const field = place.leaf?.field ?? place.item?.field ?? null;
+      if (field !== null) {
+        const value = this.#decoded(field, frame, text);
+        if (place.item !== null) this.#push(place, value);
+        else if (value !== null) this.#write(place, value);
+        return;
+      }
+      // An element without content is an empty array too.
+      if (text.trim() === "" && place.item === null) {
+        if (place.opens.length > 0) this.#write(place, OPENED);
+        return;
+      }
+    }
+    const written = this.#written.get(reference);
+    if (written !== undefined && written.place === place) {
+      this.#replay(written);
+      return;
+    }
+    // `Version`, `Comparer` and their like are in no shape; what is, must not vanish.
+    this.#note(
+      "unresolved-reference",
+      `"${this.#frames[this.#depth]!.local}" refers to object ${shortened(reference)}, ` +
+        (written === undefined ? "which was not read before it" : "which is of another kind"),
+    );
+    if (place.item !== null) this.#push(place, null);
+  }
+
+  #replay({ place, from, to }: { place: ShapeNode; from: number; to: number }): void {
+    for (let i = from; i < to; i++) {
+      // What was written to records inside is part of the items that were.
+      if (this.#logPlaces[i]!.owner !== place.owner) continue;
+      if (this.#logPlaces[i]!.item === null) this.#write(this.#logPlaces[i]!, this.#logValues[i]);
+      else this.#push(this.#logPlaces[i]!, this.#logValues[i]);
+    }
+  }
+
+  #write(place: ShapeNode, value: unknown): void {
+    this.#logPlaces.push(place);
+    this.#logValues.push(value);
+    if (value === OPENED) {
+      for (const slot of place.opens) this.#listAt(slot);
+    } else if (place.leaf !== null) {
+      const { values } = this.#records.at(-1)!;
+      const { slot } = place.leaf;
+      if (values[slot] === undefined) values[slot] = value;
+      else if (!Object.is(values[slot], value)) {
+        this.#note(
+          "repeated-element",
+          `"${this.#frames[this.#depth]!.local}" stands twice; the first counts`,
+        );
+      }
+    } else if (place.sizeOf !== null) this.#listAt(place.sizeOf).size ??= value as number;
+  }
+
+  #push(place: ShapeNode, value: unknown): void {
+    this.#logPlaces.push(place);
+    this.#logValues.push(value);
+    this.#listAt(place.item!.slot).items.push(value);
+  }
+
+  #listAt(slot: number): OpenList {
+    const { values } = this.#records.at(-1)!;
+    return (values[slot] ??= new OpenList()) as OpenList;
+  }
+
+  #object({ shape, values }: OpenRecord): Record<string, unknown> {
+    const object: Record<string, unknown> = {};
+    for (let slot = 0; slot < shape.names.length; slot++) {
+      const value = values[slot];
+      object[shape.names[slot]!] = value === undefined
+        ? null
+        : value instanceof OpenList
+        ? this.#itemsOf(value)
+        : value;
+    }
+    return object;
+  }
+
+  #itemsOf({ items, size, declared }: OpenList): unknown[] {
+    const promised = size ?? declared;
+    if (promised !== null && items.length < promised) {
+      this.#note(
+        "short-list",
+        `A list says it has ${promised} entries and has ${items.length}`,
+      );
+    }
+    return (size === null ? items : items.slice(0, size)).filter((item) => item !== null);
+  }
+
+  #note(
+    code:
+      | "bad-value"
+      | "repeated-element"
+      | "short-list"
+      | "unexpected-content"
+      | "unresolved-reference"
+      | "wrong-encoding",
+    text: string,
+  ): void {
+    const path = this.#frames.slice(0, this.#depth + 1).map(({ local }) => local).join("/");
+    this.findings.add({
+      code,
+      severity: "warning",
+      where: path,
+      text,
+      consequence: code === "short-list"
+        ? "Entries are missing that EPU knows"
+        : "The value counts as unknown",
+    });
+  }
+}
+
+function shortened(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 40)}…`;
+}
