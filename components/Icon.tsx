@@ -17,6 +17,10 @@ const PATHS = {
   pause: "M8 5v14 M16 5v14",
   file: "M6 3h8l4 4v14H6z M14 3v4h4",
   chevron: "M9 5l7 7-7 7",
+  grip: "M9 5h.01 M9 12h.01 M9 19h.01 M15 5h.01 M15 12h.01 M15 19h.01",
+  up: "M6 15l6-6 6 6",
+  down: "M6 9l6 6 6-6",
+  note: "M5 4h14v11l-5 5H5z M14 20v-5h5",
   out: "M14 4h6v6 M20 4 11 13 M18 14v6H4V6h6",
 } as const;
 

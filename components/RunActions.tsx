@@ -14,9 +14,11 @@ const WORDS: Record<Exclude<Action, "cancel">, { label: string; title: string }>
 
 /** What may be done to an experiment now: forms without scripts, one press each but for ending it. */
 export function RunActions(
-  { experiment, onChange }: {
+  { experiment, onChange, back }: {
     experiment: Pick<ShownExperiment, "id" | "number" | "state">;
     onChange(changed: ShownExperiment): void;
+    /** Where the forms lead without scripts; default: to the experiment's own page. */
+    back?: "queue";
   },
 ) {
   const pending = useSignal<Action | null>(null);
@@ -38,7 +40,7 @@ export function RunActions(
   return (
     <>
       {actionsFor(state).map((action) =>
-        action === "cancel" ? <StopRun key={action} id={id} number={number} state={state} /> : (
+        action === "cancel" ? <StopRun key={action} {...{ id, number, state, back }} /> : (
           <form
             method="post"
             action={`/experiments/${id}`}
@@ -46,10 +48,14 @@ export function RunActions(
             onSubmit={(event) => act(event, action)}
           >
             <input type="hidden" name="action" value={action} />
+            {back !== undefined && <input type="hidden" name="back" value={back} />}
             <button
               class="btn"
               type="submit"
               title={WORDS[action].title}
+              aria-label={back === undefined
+                ? undefined
+                : `${WORDS[action].label} experiment ${number}`}
               aria-busy={pending.value === action}
             >
               {WORDS[action].label}

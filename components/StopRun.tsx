@@ -6,13 +6,15 @@ interface Props {
   id: string;
   number: number;
   state: ExperimentState;
+  /** Where the form leads without scripts; default: to the experiment's own page. */
+  back?: "queue";
 }
 
 /**
  * Ends an experiment. It may have run for weeks, so one press only asks; STOP, which is for the moment
  * something goes wrong, asks nothing. Two presses without scripts too.
  */
-export function StopRun({ id, number, state }: Props) {
+export function StopRun({ id, number, state, back }: Props) {
   const pending = useSignal(false);
   const failure = useSignal<string | null>(null);
   if (state === "stopping") {
@@ -36,7 +38,14 @@ export function StopRun({ id, number, state }: Props) {
   const active = isActive(state);
   return (
     <details class="menu confirm">
-      <summary class="btn btn-danger">{active ? "Stop run" : "Cancel"}</summary>
+      <summary
+        class="btn btn-danger"
+        aria-label={back === undefined
+          ? undefined
+          : `${active ? "Stop run" : "Cancel"}, experiment ${number}`}
+      >
+        {active ? "Stop run" : "Cancel"}
+      </summary>
       <form
         class="menu-list below"
         method="post"
@@ -44,6 +53,7 @@ export function StopRun({ id, number, state }: Props) {
         onSubmit={cancel}
       >
         <input type="hidden" name="action" value="cancel" />
+        {back !== undefined && <input type="hidden" name="back" value={back} />}
         <p>
           {active
             ? `Experiment ${number} ends now, and its devices go to their end state. What it wrote stays.`

@@ -8,6 +8,14 @@ export type ShownExperiment = Omit<Experiment, "idempotencyKey" | "rank" | "proc
   readonly position: number | null;
 };
 
+/** When one can be expected to start and how long it runs; `null` is unknown, never a guess. */
+export interface ShownEstimate {
+  readonly durationMs: number | null;
+  readonly basis: "declared" | "measured" | null;
+  /** Until it starts, or until the running one ends. */
+  readonly waitMs: number | null;
+}
+
 /** Ended experiments on the overview. */
 export const LAST_SHOWN = 3;
 
@@ -78,4 +86,47 @@ export function ownerText(
   mine: string,
 ): string {
   return owner === mine ? "you" : ownerLabel;
+}
+
+/** When one that waits can be expected to start. */
+export function startText(state: ExperimentState, estimate: ShownEstimate | undefined): string {
+  if (state === "paused") return "not while paused";
+  const waitMs = estimate?.waitMs ?? null;
+  if (waitMs === null) return "unknown";
+  return waitMs === 0 ? "next" : `in about ${formatDuration(waitMs)}`;
+}
+
+/** How long it is expected to run, and how that is known. */
+export function takesText(estimate: ShownEstimate | undefined): string {
+  const durationMs = estimate?.durationMs ?? null;
+  if (durationMs === null) return "duration unknown";
+  const duration = formatDuration(durationMs);
+  return estimate?.basis === "declared" ? `takes at most ${duration}` : `took ${duration} before`;
+}
+
+/** When what runs can be expected to end. */
+export function endText(estimate: ShownEstimate | undefined): string {
+  const waitMs = estimate?.waitMs ?? null;
+  if (waitMs === null) return "end unknown";
+  return estimate?.basis === "declared"
+    ? `at most ${formatDuration(waitMs)} more`
+    : `about ${formatDuration(waitMs)} more`;
+}
+
+/** Who looks at experiments: whose they are, and whether they may change anybody's. */
+export interface Viewer {
+  /** The owner who looks. */
+  readonly owner: string;
+  /** May submit, and change what is theirs. */
+  readonly mayOperate: boolean;
+  /** May change what is anybody's. */
+  readonly isAdmin: boolean;
+}
+
+/** Whether this person may cancel, pause or move it; the instrument decides, this is what is offered. */
+export function mayChangeIt(
+  { owner, mayOperate, isAdmin }: Viewer,
+  experiment: Pick<ShownExperiment, "owner">,
+): boolean {
+  return isAdmin || mayOperate && experiment.owner === owner;
 }

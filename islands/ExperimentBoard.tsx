@@ -1,53 +1,57 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { PageClock } from "../components/clock.ts";
+import { endText, type ShownExperiment, type Viewer } from "../components/experiments.ts";
+import { hearExperiments } from "../components/live.ts";
 import {
-  chipClass,
-  elapsedText,
-  isActive,
-  ownerText,
-  type ShownExperiment,
-  stateWord,
-} from "../components/experiments.ts";
-import { hearExperiments, instrumentNow } from "../components/live.ts";
-import { fetchBoard, onBoardChange } from "../components/queue.ts";
-import { Time } from "../components/Time.tsx";
+  fetchBoard,
+  moveTo,
+  onBoardChange,
+  placeForKey,
+  type QueueView,
+  type Told,
+} from "../components/queue.ts";
+import { followDrag } from "../components/queue_drag.ts";
+import { QueueRow } from "../components/QueueRow.tsx";
+import { RunTable } from "../components/RunTable.tsx";
 
 interface Props {
-  running: ShownExperiment | null;
-  waiting: ShownExperiment[];
+  queue: QueueView;
+  /** The last that ended. */
   ended: ShownExperiment[];
-  /** The owner who looks. */
-  mine: string;
-  mineOnly: boolean;
-  /** An older page of the ended: they stay as they are. */
-  older: boolean;
-  maySubmit: boolean;
+  viewer: Viewer;
+  /** A form without scripts was meant for another queue. */
+  stale: boolean;
   clock: PageClock;
 }
 
-/** The queue board: what runs, what waits, what ended; live. */
+const STALE =
+  "Somebody changed the queue meanwhile, so nothing was moved. It is shown as it is now.";
+
+/** The queue board: what runs, what waits and in which order, what ended last; live. */
 export default function ExperimentBoard(props: Props) {
-  const { mine, mineOnly, older, maySubmit, clock } = props;
-  const board = useSignal({
-    running: props.running,
-    waiting: props.waiting,
-    ended: props.ended,
-  });
+  const { viewer, clock } = props;
+  const board = useSignal({ ...props.queue, ended: props.ended });
+  const notice = useSignal<string | null>(props.stale ? STALE : null);
+  const said = useSignal("");
+  /** What is dragged, and the place it would take. */
+  const drag = useSignal<{ id: string; place: number } | null>(null);
+  const section = useRef<HTMLDivElement>(null);
+  const focused = useRef<string | null>(null);
+  const moves = useRef<Promise<void>>(Promise.resolve());
+
+  async function refresh() {
+    const found = await fetchBoard({ limit: Math.max(props.ended.length, 5) });
+    // An older answer than the one that is shown came late.
+    if (found === null || found.version < board.value.version) return;
+    const active = document.activeElement;
+    focused.current = section.current?.contains(active) ? active!.id || null : null;
+    board.value = found;
+  }
+
   useEffect(() => {
     const stops = [
-      onBoardChange(async () => {
-        const found = await fetchBoard({
-          limit: Math.max(props.ended.length, 25),
-          ...(mineOnly ? { owner: "me" as const } : {}),
-        });
-        if (found === null) return;
-        board.value = {
-          running: found.running,
-          waiting: [...found.waiting],
-          ended: older ? board.value.ended : found.ended,
-        };
-      }),
+      onBoardChange(refresh),
       hearExperiments((changed) => {
         if (changed.id === board.value.running?.id) {
           board.value = { ...board.value, running: changed };
@@ -57,104 +61,181 @@ export default function ExperimentBoard(props: Props) {
     return () => stops.forEach((stop) => stop());
   }, []);
 
-  const own = (list: ShownExperiment[]) =>
-    mineOnly ? list.filter(({ owner }) => owner === mine) : list;
-  const running = own(board.value.running === null ? [] : [board.value.running]);
-  const waiting = own(board.value.waiting);
-  const { ended } = board.value;
-  if (running.length + waiting.length + ended.length === 0) {
-    return (
-      <section class="card blank">
-        <h2>{mineOnly ? "You have submitted no experiment yet" : "No experiment yet"}</h2>
-        <p>
-          An experiment is a Python or TypeScript script that measures and drives the devices. It
-          waits its turn, runs alone, and leaves its log, numbers and files here.
-        </p>
-        {maySubmit && (
-          <div class="row">
-            <a class="btn btn-main" href="/experiments/new">Submit the first one</a>
-            <a class="btn" href="/experiments/new?sample=demo">Look at the demo</a>
-          </div>
-        )}
-      </section>
-    );
+  // A row that moves is taken out and put in again, which takes the focus from what is in it.
+  useLayoutEffect(() => {
+    const wanted = focused.current;
+    focused.current = null;
+    if (wanted === null || document.activeElement?.id === wanted) return;
+    const element = document.getElementById(wanted) ?? document.getElementById("waiting");
+    element?.focus({ preventScroll: true });
+  }, [board.value]);
+
+  /** One move after another: the place of each is counted where the one before it has left the row. */
+  function move(id: string, target: (from: number) => number, version?: number) {
+    moves.current = moves.current.then(async () => {
+      const { waiting, waitingCount } = board.value;
+      const index = waiting.findIndex((one) => one.id === id);
+      const one = waiting[index];
+      if (one === undefined) return;
+      const from = index + 1;
+      const to = Math.min(waitingCount, Math.max(1, target(from)));
+      const name = `Experiment ${one.number}`;
+      if (to === from) {
+        said.value = `${name} stays at place ${from} of ${waitingCount}`;
+        return;
+      }
+      const told = await moveTo(id, to, version ?? board.value.version);
+      await refresh();
+      notice.value = told.ok ? null : told.stale ? STALE : `${name} was not moved: ${told.text}`;
+      if (told.ok) said.value = `${name} is at place ${to} of ${board.value.waitingCount}`;
+    });
   }
+
+  function grip(event: PointerEvent, id: string) {
+    const { version } = board.value;
+    const tbody = (event.currentTarget as HTMLElement).closest("tbody")!;
+    followDrag(event, tbody, id, {
+      over: (place) => drag.value = place === null ? null : { id, place },
+      // Meant for the queue as it stood when the row was lifted.
+      drop: (place) => move(id, () => place, version),
+    });
+  }
+
+  function key(event: KeyboardEvent, id: string) {
+    const { key, ctrlKey, metaKey, altKey } = event;
+    if (ctrlKey || metaKey || altKey || placeForKey(key, 1, 1) === null) return;
+    event.preventDefault();
+    move(id, (from) => placeForKey(key, from, board.value.waitingCount) ?? from);
+  }
+
+  async function ranNow(number: number, told: Told) {
+    if (told.ok) said.value = `Experiment ${number} runs as soon as the instrument is free`;
+    await refresh();
+  }
+
+  const { running, waiting, waitingCount, estimates, obstacle, ended, version } = board.value;
+  const lifted = drag.value === null ? -1 : waiting.findIndex(({ id }) => id === drag.value!.id);
   return (
-    <>
-      <Table title="Running" rows={running} mine={mine} clock={clock} positions={false} />
-      <Table title="Waiting" rows={waiting} mine={mine} clock={clock} positions />
-      <Table title="Ended" rows={ended} mine={mine} clock={clock} positions={false} />
-    </>
+    <div class="board" ref={section}>
+      <p class="visually-hidden" aria-live="polite" id="board-said">{said.value}</p>
+      {notice.value !== null && (
+        <p class="notice" role="status">
+          <span class="dot" />
+          <span class="grow">{notice.value}</span>
+          <button
+            type="button"
+            class="btn btn-quiet script-only"
+            onClick={() => notice.value = null}
+          >
+            Dismiss
+          </button>
+        </p>
+      )}
+      {running === null && waiting.length + ended.length === 0 && (
+        <Nothing maySubmit={viewer.mayOperate} />
+      )}
+      {running !== null && (
+        <RunTable
+          title="Running"
+          sub={endText(estimates[running.id])}
+          rows={[running]}
+          viewer={viewer}
+          clock={clock}
+          onChange={refresh}
+        />
+      )}
+      {waiting.length > 0 && (
+        <section class="card" aria-label="Waiting">
+          <header>
+            <h2 id="waiting" tabIndex={-1}>Waiting</h2>
+            <span class="sub">{waitingCount === 1 ? "1 waits" : `${waitingCount} wait`}</span>
+          </header>
+          {obstacle !== null && running === null && (
+            <p class="notice">
+              <span class="dot" />
+              <span class="grow">Nothing is started: {obstacle}</span>
+            </p>
+          )}
+          <table class="run-table queue-table">
+            <thead>
+              <tr>
+                <th scope="col" class="num">Place</th>
+                <th scope="col">Experiment</th>
+                <th scope="col">State</th>
+                <th scope="col">Whose</th>
+                <th scope="col">Starts</th>
+                <th scope="col">
+                  <span class="visually-hidden">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {waiting.map((one, index) => (
+                <QueueRow
+                  key={one.id}
+                  experiment={one}
+                  place={index + 1}
+                  count={waitingCount}
+                  version={version}
+                  estimate={estimates[one.id]}
+                  running={running}
+                  viewer={viewer}
+                  look={lookOf(index, lifted, drag.value?.place ?? 0)}
+                  onMove={(place) => move(one.id, () => place)}
+                  onGrip={(event) => grip(event, one.id)}
+                  onKey={(event) => key(event, one.id)}
+                  onChange={refresh}
+                  onRunNow={(told) => ranNow(one.number, told)}
+                />
+              ))}
+            </tbody>
+          </table>
+          {waitingCount > waiting.length && (
+            <p class="sub">
+              {waitingCount - waiting.length} more wait behind these; their owners find them under
+              {" "}
+              <a href="/experiments/mine">Mine</a>.
+            </p>
+          )}
+        </section>
+      )}
+      {ended.length > 0 && (
+        <RunTable
+          title="Ended last"
+          rows={ended}
+          viewer={viewer}
+          clock={clock}
+          more={{ href: "/experiments/results", text: "All results" }}
+        />
+      )}
+    </div>
   );
 }
 
-function Table(
-  { title, rows, mine, clock, positions }: {
-    title: string;
-    rows: ShownExperiment[];
-    mine: string;
-    clock: PageClock;
-    /** Rows are the queue, in order. */
-    positions: boolean;
-  },
-) {
-  if (rows.length === 0) return null;
-  const now = instrumentNow(clock);
+/** The dragged row is lifted; the edge it would be dropped at is drawn on the row there. */
+function lookOf(index: number, lifted: number, place: number): "lifted" | "above" | "below" | null {
+  if (lifted < 0) return null;
+  if (index === lifted) return "lifted";
+  // Index of this row once the lifted one is out.
+  const left = index > lifted ? index - 1 : index;
+  if (left === place - 1) return "above";
+  return left === place - 2 ? "below" : null;
+}
+
+function Nothing({ maySubmit }: { maySubmit: boolean }) {
   return (
-    <section class="card" aria-label={title}>
-      <header>
-        <h2>{title}</h2>
-        {positions && (
-          <span class="sub">{rows.length === 1 ? "1 waits" : `${rows.length} wait`}</span>
-        )}
-      </header>
-      <table class="run-table">
-        <thead>
-          <tr>
-            <th scope="col" class="num">{positions ? "Place" : "No."}</th>
-            <th scope="col">Experiment</th>
-            <th scope="col">State</th>
-            <th scope="col">Whose</th>
-            <th scope="col">Submitted</th>
-            <th scope="col">Time</th>
-            <th scope="col">
-              <span class="visually-hidden">Files</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((one, index) => (
-            <tr key={one.id}>
-              <td class="num place">{positions ? one.position ?? index + 1 : one.number}</td>
-              <th scope="row">
-                <a href={`/experiments/${one.id}`}>{one.title}</a>
-                {positions && <small class="num">experiment {one.number}</small>}
-                {one.phase !== null && isActive(one.state) && <small>{one.phase}</small>}
-                {one.error !== null && <small class="why">{one.error.text}</small>}
-              </th>
-              <td>
-                <span class={chipClass(one.state)}>{stateWord(one.state)}</span>
-              </td>
-              <td data-label="by">{ownerText(one, mine)}</td>
-              <td class="fig" data-label="submitted">
-                <Time atMs={one.createdAtMs} clock={clock} as="stamp" />
-              </td>
-              <td class="fig">{elapsedText(one, now)}</td>
-              <td class="end">
-                {one.startedAtMs !== null && (
-                  <a
-                    class="btn btn-quiet"
-                    href={`/api/v1/experiments/${one.id}/archive.zip`}
-                    aria-label={`Download experiment ${one.number}`}
-                  >
-                    Download
-                  </a>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <section class="card blank">
+      <h2>No experiment yet</h2>
+      <p>
+        An experiment is a Python or TypeScript script that measures and drives the devices. It
+        waits its turn, runs alone, and leaves its log, numbers and files here.
+      </p>
+      {maySubmit && (
+        <div class="row">
+          <a class="btn btn-main" href="/experiments/new">Submit the first one</a>
+          <a class="btn" href="/experiments/new?sample=demo">Look at the demo</a>
+        </div>
+      )}
     </section>
   );
 }

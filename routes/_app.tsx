@@ -8,7 +8,7 @@ import WhenReady from "../islands/WhenReady.tsx";
 import { define } from "../lib/instrument/mod.ts";
 import { readerOf } from "./(_parts)/reader.ts";
 
-const SHEETS = ["tokens", "shell", "parts", "charts", "pages"];
+const SHEETS = ["tokens", "shell", "parts", "charts", "pages", "experiments"];
 
 /** The frame of every page; all of it works as links and forms with scripts off. */
 export default define.page(function App(ctx) {

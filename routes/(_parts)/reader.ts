@@ -1,4 +1,5 @@
 import { clockOf, type PageClock } from "../../components/clock.ts";
+import type { Viewer } from "../../components/experiments.ts";
 import { actorOf, atLeast } from "../../lib/auth/mod.ts";
 import { ownerOf } from "../../lib/experiments/mod.ts";
 import type { State } from "../../lib/instrument/mod.ts";
@@ -24,4 +25,10 @@ export function readerOf({ state, req }: { state: State; req: Request }): Reader
     mayOperate: atLeast(principal.role, "operator"),
     isAdmin: atLeast(principal.role, "admin"),
   };
+}
+
+/** The same person as pages about experiments ask: whose they are, and what they may do. */
+export function viewerOf(ctx: { state: State; req: Request }): Viewer {
+  const { owner, mayOperate, isAdmin } = readerOf(ctx);
+  return { owner, mayOperate, isAdmin };
 }

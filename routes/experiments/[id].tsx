@@ -7,15 +7,19 @@ import RunFiles from "../../islands/RunFiles.tsx";
 import RunHead from "../../islands/RunHead.tsx";
 import RunLog from "../../islands/RunLog.tsx";
 import RunPlot from "../../islands/RunPlot.tsx";
-import { actorOf } from "../../lib/auth/mod.ts";
+import { actorOf, type Principal } from "../../lib/auth/mod.ts";
 import {
   changeProblem,
+  type ChangeRefusal,
   type Experiment,
   type Experiments,
   mayChange,
+  type MoveRefusal,
+  ownerOf,
   publicView,
 } from "../../lib/experiments/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
+import type { Result } from "../../lib/result.ts";
 import { namesIn, shownEvents } from "../(_parts)/events.ts";
 import { readerOf } from "../(_parts)/reader.ts";
 
@@ -24,35 +28,66 @@ const ROWS_FIRST = 300;
 const EVENTS_SHOWN = 50;
 
 export const handler = define.handlers({
-  /** The buttons without scripts. */
+  /** The buttons without scripts, those of the queue board too. */
   async POST(ctx) {
-    const { experiments } = ctx.state.instrument;
+    const { instrument: { experiments }, principal } = ctx.state;
     const experiment = await experimentOr404(experiments, ctx.params.id!);
-    if (!mayChange(ctx.state.principal, experiment)) {
+    if (!mayChange(principal, experiment)) {
       throw new HttpError(403, "Only its owner or an admin can change this experiment");
     }
     const { id } = experiment;
-    const actor = actorOf(ctx.state.principal);
-    const action = String((await ctx.req.formData()).get("action") ?? "");
-    const done = action === "cancel"
-      ? await experiments.cancel(id, actor, "stopped from its page")
-      : action === "pause"
-      ? await experiments.pause(id, actor)
-      : action === "resume"
-      ? await experiments.resume(id, actor)
-      : action === "hold"
-      ? await experiments.hold(id, actor, "")
-      : action === "release"
-      ? await experiments.release(id, actor)
-      : null;
+    const form = await ctx.req.formData();
+    const back = form.get("back") === "queue" ? "/experiments" : `/experiments/${id}`;
+    const done = await told(experiments, experiment, form, principal);
     if (done === null) throw new HttpError(422, "That is not something an experiment can be told");
-    if (!done.ok) {
-      const problem = changeProblem(done.refusal);
-      throw new HttpError(problem.status, problem.detail);
-    }
-    return ctx.redirect(`/experiments/${id}`, 303);
+    if (done.ok) return ctx.redirect(back, 303);
+    if (done.refusal.kind === "stale-queue") return ctx.redirect("/experiments?stale", 303);
+    const problem = changeProblem(done.refusal);
+    throw new HttpError(problem.status, problem.detail);
   },
 });
+
+/** What a form tells an experiment; `null`: nothing that can be told. */
+function told(
+  experiments: Experiments,
+  { id }: Experiment,
+  form: FormData,
+  principal: Principal,
+): Promise<Result<Experiment, ChangeRefusal | MoveRefusal>> | null {
+  const actor = actorOf(principal);
+  const reason = String(form.get("reason") ?? "").trim();
+  switch (form.get("action")) {
+    case "cancel":
+      return experiments.cancel(id, actor, "stopped from its page");
+    case "pause":
+      return experiments.pause(id, actor);
+    case "resume":
+      return experiments.resume(id, actor);
+    case "hold":
+      return experiments.hold(id, actor, reason);
+    case "release":
+      return experiments.release(id, actor);
+    case "move": {
+      const [position, version] = [form.get("position"), form.get("version")].map(Number);
+      return Number.isInteger(position) && position! >= 1 && Number.isInteger(version)
+        ? experiments.move(id, position!, actor, version)
+        : null;
+    }
+    case "run-now": {
+      const running = experiments.running();
+      const theirs = running !== null && running.owner !== ownerOf(principal);
+      if (theirs && mayChange(principal, running) && reason === "") {
+        throw new HttpError(422, "Say why, for the owner of the experiment that it displaces");
+      }
+      return experiments.runNow(id, actor, reason, {
+        requeue: form.has("requeue"),
+        mayDisplace: (displaced) => mayChange(principal, displaced),
+      });
+    }
+    default:
+      return null;
+  }
+}
 
 export default define.page<typeof handler>(async function ExperimentPage(ctx) {
   const { params, state, url } = ctx;

@@ -1,36 +1,44 @@
+import { ExperimentTabs } from "../../components/ExperimentTabs.tsx";
 import { Icon } from "../../components/Icon.tsx";
+import { WAITING_SHOWN } from "../../components/queue.ts";
 import ExperimentBoard from "../../islands/ExperimentBoard.tsx";
 import { publicView, TERMINAL } from "../../lib/experiments/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
-import { readerOf } from "../(_parts)/reader.ts";
+import { page } from "fresh";
+import { readerOf, viewerOf } from "../(_parts)/reader.ts";
 
-const ENDED_PAGE = 25;
-/** Waiting experiments shown; the queue may hold thousands. */
-const WAITING_MOST = 200;
+const ENDED_SHOWN = 8;
 
-export default define.page(async function ExperimentsPage(ctx) {
+export const handler = define.handlers({
+  // Where the list of one's own was before it had a page.
+  GET: (ctx) =>
+    ctx.url.searchParams.get("mine") === "1" ? ctx.redirect("/experiments/mine", 302) : page(),
+});
+
+export default define.page<typeof handler>(async function ExperimentsPage(ctx) {
   const { state: { instrument: { experiments } }, url } = ctx;
-  const { clock, owner, mayOperate } = readerOf(ctx);
-  const mineOnly = url.searchParams.get("mine") === "1";
-  const cursor = cursorOf(url.searchParams.get("cursor"));
-  const running = experiments.running();
-  const waiting = await experiments.queue();
-  const ended = await experiments.list({
-    states: [...TERMINAL],
-    limit: ENDED_PAGE,
-    ...(mineOnly ? { owner } : {}),
-    ...(cursor === null ? {} : { cursor }),
-  });
+  const { clock, mayOperate } = readerOf(ctx);
   const shown = (one: Parameters<typeof publicView>[1]) => publicView(experiments, one);
-  const query = mineOnly ? "mine=1&" : "";
+  // Read in one go, so that the version is that of what is shown.
+  const version = experiments.queueVersion();
+  const running = experiments.running();
+  const waiting = experiments.queuePage(WAITING_SHOWN).experiments;
+  const queue = {
+    version,
+    running: running === null ? null : shown(running),
+    waiting: waiting.map(shown),
+    waitingCount: experiments.waitingCount(),
+    obstacle: experiments.obstacle(),
+  };
+  const [estimates, ended] = await Promise.all([
+    experiments.estimates(waiting),
+    experiments.list({ states: [...TERMINAL], limit: ENDED_SHOWN }),
+  ]);
   return (
     <>
       <div class="head">
         <h1>Experiments</h1>
-        <nav class="seg" aria-label="Whose">
-          <a href="/experiments" aria-current={mineOnly ? "false" : "true"}>Everybody’s</a>
-          <a href="/experiments?mine=1" aria-current={mineOnly ? "true" : "false"}>Mine</a>
-        </nav>
+        <ExperimentTabs here="/experiments" />
         {mayOperate && (
           <a class="btn btn-main" href="/experiments/new">
             <Icon name="plus" />Submit an experiment
@@ -38,30 +46,12 @@ export default define.page(async function ExperimentsPage(ctx) {
         )}
       </div>
       <ExperimentBoard
-        running={running === null ? null : shown(running)}
-        waiting={waiting.slice(0, WAITING_MOST).map(shown)}
+        queue={{ ...queue, estimates }}
         ended={ended.experiments.map(shown)}
-        mine={owner}
-        mineOnly={mineOnly}
-        older={cursor !== null}
-        maySubmit={mayOperate}
+        viewer={viewerOf(ctx)}
+        stale={url.searchParams.has("stale")}
         clock={clock}
       />
-      {(cursor !== null || ended.next !== null) && (
-        <nav class="row" aria-label="Pages">
-          {cursor !== null && (
-            <a class="btn" href={mineOnly ? "/experiments?mine=1" : "/experiments"}>Newest</a>
-          )}
-          {ended.next !== null && (
-            <a class="btn" href={`/experiments?${query}cursor=${ended.next}`}>Older</a>
-          )}
-        </nav>
-      )}
     </>
   );
 });
-
-/** The number of an experiment; `null` for anything else. */
-function cursorOf(text: string | null): number | null {
-  return /^\d{1,9}$/.test(text ?? "") && Number(text) > 0 ? Number(text) : null;
-}

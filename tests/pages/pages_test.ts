@@ -106,7 +106,6 @@ Deno.test("pages on a simulated instrument, as a browser without scripts has the
       ["/devices/optical-density", /OD 90°/, /ADS1115/],
       ["/devices/ring-light", /name="pixel"/, /Set every pixel: for programs/],
       ["/experiments", /As text/, /completed/, /archive\.zip/],
-      ["/experiments?mine=1", /Mine/],
       ["/experiments/1", /the first line/, /&lt;b>the last line/, /experiment_data\.csv/, /25\.5/],
       ["/experiments/new", /name="script"/, /sample=demo\.py/],
       ["/experiments/new?sample=demo.ts", /changeStirrer/],
