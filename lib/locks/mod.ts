@@ -38,3 +38,8 @@ export {
   type TicketState,
   TicketView,
 } from "./model.ts";
+export { locksApi } from "./api.ts";
+export { askerOf, lockScopesOf } from "./api_asker.ts";
+export { CLOSE_GOING_AWAY, CLOSE_LOGIN, LockFeeds, SOCKET_CAPACITY } from "./api_feeds.ts";
+export { lockProblem } from "./problems.ts";
+export { lockReply, recordReply } from "./replies.ts";

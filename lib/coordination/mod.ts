@@ -1,0 +1,1 @@
+export { Coordination, type CoordinationOptions, type Reply } from "./service.ts";

@@ -1,0 +1,93 @@
+import { type Context, Hono } from "hono";
+import { actorOf } from "../lib/auth/model.ts";
+import type { Coordination } from "../lib/coordination/mod.ts";
+import { BodyFaults, notJson } from "../lib/fastapi.ts";
+import type { HoldfastEnv } from "../lib/http.ts";
+
+type Act = (c: Context<HoldfastEnv>) => Response | Promise<Response>;
+
+/** What this router takes, and how; for who asks otherwise. */
+const TAKES: Readonly<Record<string, string>> = {
+  "/api/lock/request": "POST",
+  "/api/lock/release": "POST",
+  "/api/locks/status": "GET",
+  "/api/locks/device/:device_name": "GET",
+  "/api/health/live": "GET",
+  "/api/health/ready": "GET",
+};
+
+/** The device coordination service's paths, as its clients know them, on every port. */
+export function coordinationCompat(coordination: Coordination): Hono<HoldfastEnv> {
+  const api = new Hono<HoldfastEnv>();
+
+  api.post(
+    "/api/lock/request",
+    plain(async (c) => {
+      const { status, body } = await coordination.request(
+        await bodyOf(c),
+        c.get("principal"),
+        c.req.raw.signal,
+      );
+      return c.json(body, status);
+    }),
+  );
+  api.post(
+    "/api/lock/release",
+    plain(async (c) => {
+      const query = new URL(c.req.url).searchParams;
+      const { status, body } = await coordination.release(query, c.get("principal"));
+      return c.json(body, status);
+    }),
+  );
+  api.get(
+    "/api/locks/status",
+    plain((c) => c.body(coordination.statusJson(), 200, { "content-type": "application/json" })),
+  );
+  api.get(
+    "/api/locks/device/:device_name",
+    plain((c) => c.json(coordination.device(c.req.param("device_name") ?? ""))),
+  );
+  api.get("/api/health/live", plain((c) => c.json(coordination.live())));
+  api.get(
+    "/api/health/ready",
+    plain((c) => {
+      const { status, body } = coordination.ready();
+      return c.json(body, status);
+    }),
+  );
+  api.get("/ws", async (c, next) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return await next();
+    return coordination.socket(c.req.raw, actorOf(c.get("principal")));
+  });
+
+  for (const [path, allow] of Object.entries(TAKES)) {
+    api.all(path, (c) => c.json({ detail: "Method Not Allowed" }, 405, { allow }));
+  }
+  return api;
+}
+
+/** Errors of the body in the original's shape; nothing is cached. */
+function plain(act: Act): Act {
+  return async (c) => {
+    c.header("cache-control", "no-store");
+    try {
+      return await act(c);
+    } catch (error) {
+      if (error instanceof BodyFaults) return c.json({ detail: error.detail }, 422);
+      throw error;
+    }
+  };
+}
+
+/** As there: only what calls itself JSON is read as JSON; else the text itself is what does not fit. */
+async function bodyOf(c: Context<HoldfastEnv>): Promise<unknown> {
+  const text = await c.req.text();
+  if (text === "") return undefined;
+  if (!/^application\/([\w.-]+\+)?json\b/i.test(c.req.header("content-type") ?? "")) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const at = /position (\d+)/.exec(String(error))?.[1];
+    throw notJson(at === undefined ? text.length : Number(at), "The body is not valid JSON");
+  }
+}
