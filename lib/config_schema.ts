@@ -125,6 +125,11 @@ export const ConfigFile = z.strictObject({
     }).prefault({}),
     /** From asking a run to stop (SIGTERM) until it is made to (SIGKILL). */
     killGraceMs: z.number().int().min(100).default(30_000),
+    /**
+     * Longest outage of an agent or of the runtime, seconds, after which a run that goes on gets the setpoints
+     * back that keep its culture (stirrer, heater, lights); 0: never.
+     */
+    restoreSetpointsS: z.number().int().min(0).max(3600).default(60),
     /** Files of ended runs are removed after this many days; 0 keeps them. */
     retentionDays: z.number().int().nonnegative().default(0),
     /** Files of all ended runs together, MiB: the oldest are removed beyond it; 0 sets no limit. */

@@ -67,6 +67,9 @@ name = "Vessel A"
 # sandbox = "auto"
 # From asking a run to stop (SIGTERM) until it is made to (SIGKILL).
 # kill_grace_ms = 30000
+# Longest outage of an agent or of the runtime, seconds, after which a run that goes on gets its stirrer,
+# heater and lights back as it had set them; 0: never. Pumps and gas are never repeated.
+# restore_setpoints_s = 60
 # Files of ended runs are removed after so many days; 0 keeps them.
 # retention_days = 0
 # Files of all ended runs together, MiB: the oldest are removed beyond it; 0 sets no limit.

@@ -21,13 +21,15 @@ export interface AgentEventDeps {
   readonly safety: Safety;
   readonly conditions: Conditions;
   readings(agent: string, readings: readonly Reading[]): void;
+  /** An agent has started, and how its devices stand is stored. */
+  returned(agent: string): void;
   /** Tells the listeners how the device stands. */
   tell(entry: DeviceEntry): void;
 }
 
 /** What an agent tells unasked, turned into states, events and alarms. */
 export class AgentEvents {
-  #stored: ReadonlyMap<string, DeviceState> = new Map();
+  #stored: Awaited<ReturnType<DeviceStore["states"]>> = new Map();
   /** Why an agent last ended without having started since: dying again of the same is no news. */
   readonly #ended = new Map<string, string>();
 
@@ -43,7 +45,9 @@ export class AgentEvents {
     const taken = this.deps.registry.adopt(
       agent,
       capabilities,
-      (deviceId) => this.#stored.get(deviceId) ?? unknownState(deviceId, this.deps.clock.nowMs()),
+      (deviceId) =>
+        this.#stored.get(deviceId) ??
+          { state: unknownState(deviceId, this.deps.clock.nowMs()), inForce: null },
     );
     for (const deviceId of taken) {
       this.deps.log.error("another agent has a device of that name; it is left out", {
@@ -63,6 +67,9 @@ export class AgentEvents {
     );
     for (const outcome of outcomes) this.#startedDevice(agent, outcome);
     this.deps.conditions.agentUp(agent);
+    Promise.all(this.deps.registry.of(agent).map((entry) => entry.stored)).then(() =>
+      this.deps.returned(agent)
+    );
   }
 
   #startedDevice(agent: string, outcome: DeviceOutcome): void {
@@ -79,6 +86,8 @@ export class AgentEvents {
       state: ok
         ? { status: "ready", setpoint, readback, safe, actor: SYSTEM, lastError }
         : { status: "offline", setpoint, readback, safe, lastError },
+      // What a run had set is not in force any more, and yet it may be wanted again.
+      inForce: "keep" as const,
       event: { type: "device.status", actor: SYSTEM, text },
     })).then(() => {
       // What is stored has not changed, and yet it counts again.
@@ -140,6 +149,7 @@ export class AgentEvents {
     for (const entry of this.deps.registry.of(agent)) {
       const { deviceId, label } = entry.capability;
       names.push(label);
+      if (entry.inForce !== null) entry.lostAtMs ??= this.deps.clock.monotonicMs();
       entry.queue.flush({ kind: "offline", deviceId, text: lastError.text });
       if (!away(entry)) {
         // Nothing to record but that nobody answers for it, which the end of the agent says.

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import { accept, refuse, type Result } from "../result.ts";
 import { AgentError, argErrors } from "./agent_process.ts";
+import type { InForce } from "./keys.ts";
 import type { CommandRefusal, DeviceState, Holder, Reading } from "./model.ts";
 import type { DeviceEntry, Registry } from "./registry.ts";
 import type { States } from "./states.ts";
@@ -36,6 +38,9 @@ export interface CommandAsk {
   readonly deadlineMs?: number;
 }
 
+/** A command on its way: with or without the gate; `restores`: only while that is what was lost here. */
+type Ask = CommandAsk & { readonly gated: boolean; readonly restores?: InForce };
+
 export interface CommandDeps {
   readonly clock: Clock;
   readonly registry: Registry;
@@ -69,9 +74,48 @@ export class Commands {
     if (entry === undefined) return refuse({ kind: "device-unknown", deviceId: ask.deviceId });
     const wrong = this.deps.registry.refusal(entry, ask.op, ask.args);
     if (wrong !== null) return refuse(wrong);
-    return ask.idempotencyKey === undefined
-      ? await this.#queued(entry, ask, null, true)
-      : await this.#once(entry, ask, ask.idempotencyKey);
+    const gated = { ...ask, gated: true };
+    const outcome = ask.idempotencyKey === undefined
+      ? await this.#queued(entry, gated, null)
+      : await this.#once(entry, gated, ask.idempotencyKey);
+    if (!outcome.ok && outcome.refusal.kind === "offline") this.#wishChanged(entry, ask);
+    return outcome;
+  }
+
+  /**
+   * What a run had set and its agent's or the runtime's end undid, once more, the way every command goes.
+   * Refused as `cancelled` where something newer has been asked for, and as `stale-fence` under another lease.
+   */
+  async restore(entry: DeviceEntry): Promise<CommandOutcome> {
+    const { deviceId } = entry.capability;
+    const { inForce } = entry;
+    if (inForce === null || entry.lostAtMs === null) {
+      return refuse(cancelled(deviceId, "Nothing of a run is lost here"));
+    }
+    const { actor, op, args } = inForce;
+    const wrong = this.deps.registry.refusal(entry, op, args);
+    if (wrong !== null) return refuse(wrong);
+    const ask = { deviceId, op, args, actor, gated: true, restores: inForce };
+    return await this.#queued(entry, ask, null);
+  }
+
+  /** A run asked for something else while its device was away: what it had set before is not wanted back. */
+  #wishChanged(entry: DeviceEntry, { actor, op, args }: CommandAsk): void {
+    const { inForce } = entry;
+    if (inForce === null || inForce.actor !== actor || entry.lostAtMs === null) return;
+    if (inForce.op === op && isDeepStrictEqual(inForce.args, args)) return;
+    void this.deps.states.note(entry, () =>
+      entry.inForce !== inForce ? null : {
+        state: {},
+        inForce: null,
+        event: {
+          type: "device.not_restored",
+          actor,
+          text: `${inWords(inForce.op, inForce.args)}; is not restored: ${
+            inWords(op, args)
+          } was asked for while it was away`,
+        },
+      });
   }
 
   /** A command of the runtime itself: end states of runs. No lease is asked for, the stop is. */
@@ -80,10 +124,10 @@ export class Commands {
     if (entry === undefined) return refuse({ kind: "device-unknown", deviceId: ask.deviceId });
     const wrong = this.deps.registry.refusal(entry, ask.op, ask.args);
     if (wrong !== null) return refuse(wrong);
-    return await this.#queued(entry, ask, null, false);
+    return await this.#queued(entry, { ...ask, gated: false }, null);
   }
 
-  #once(entry: DeviceEntry, ask: CommandAsk, key: string): Promise<CommandOutcome> {
+  #once(entry: DeviceEntry, ask: Ask, key: string): Promise<CommandOutcome> {
     const { deviceId, op, args } = ask;
     const keyed = this.deps.store.keyedCommand(ask.actor, key, [deviceId, op, args]);
     const under = this.#under.get(keyed.hash);
@@ -101,13 +145,13 @@ export class Commands {
 
   async #firstTime(
     entry: DeviceEntry,
-    ask: CommandAsk,
+    ask: Ask,
     keyed: KeyedCommand,
   ): Promise<CommandOutcome> {
     const earlier = await this.deps.store.earlier(keyed);
     switch (earlier.kind) {
       case "new":
-        return await this.#queued(entry, ask, keyed, true);
+        return await this.#queued(entry, ask, keyed);
       case "done":
         return earlier.outcome;
       case "other":
@@ -124,28 +168,27 @@ export class Commands {
 
   async #queued(
     entry: DeviceEntry,
-    ask: CommandAsk,
+    ask: Ask,
     keyed: KeyedCommand | null,
-    gated: boolean,
   ): Promise<CommandOutcome> {
-    const allowed = this.#allowed(entry, ask, gated);
+    const allowed = this.#allowed(entry, ask);
     if (!allowed.ok) return allowed;
-    const pushed = entry.queue.push((signal) => this.#turn(entry, ask, keyed, gated, signal));
+    const pushed = entry.queue.push((signal) => this.#turn(entry, ask, keyed, signal));
     return pushed.ok
       ? await pushed.value
       : refuse({ kind: "busy", deviceId: ask.deviceId, ...pushed.refusal });
   }
 
   /** The fence to send, or why this command may not go out at this moment. */
-  #allowed(entry: DeviceEntry, ask: CommandAsk, gated: boolean): Result<number, CommandRefusal> {
+  #allowed(entry: DeviceEntry, ask: Ask): Result<number, CommandRefusal> {
     const { deviceId } = ask;
     const stopped = this.deps.stopped();
     if (stopped !== null) return refuse({ kind: "stopped", reason: stopped.reason });
-    const gate = gated
+    const gate = ask.gated
       ? this.deps.gate.check(deviceId, ask.actor)
       : accept(this.deps.gate.fences()[deviceId] ?? 0);
     if (!gate.ok) return gate;
-    if (gated && ask.actor.startsWith("experiment:")) {
+    if (ask.gated && ask.actor.startsWith("experiment:")) {
       const holder = this.deps.gate.holder(deviceId);
       if (holder?.actor !== ask.actor) {
         return refuse({ kind: "not-held", deviceId, actor: ask.actor });
@@ -161,15 +204,18 @@ export class Commands {
     }
     const broken = this.deps.guardBroken(entry, ask.args);
     if (broken !== null) return refuse({ kind: "fault", deviceId, code: "guard", text: broken });
+    if (ask.restores !== undefined && gate.value !== ask.restores.fence) {
+      const given = ask.restores.fence;
+      return refuse({ kind: "stale-fence", deviceId, given, latest: gate.value });
+    }
     return gate;
   }
 
   /** The device's queue has come to this command. */
   async #turn(
     entry: DeviceEntry,
-    ask: CommandAsk,
+    ask: Ask,
     keyed: KeyedCommand | null,
-    gated: boolean,
     flushed: AbortSignal,
   ): Promise<CommandOutcome> {
     const { deviceId } = ask;
@@ -177,8 +223,11 @@ export class Commands {
       return refuse(cancelled(deviceId, "Given up by its asker"));
     }
     if (keyed !== null) await this.deps.store.begin(keyed);
+    if (ask.restores !== undefined && entry.inForce !== ask.restores) {
+      return refuse(cancelled(deviceId, "Something newer was asked for"));
+    }
     // From here to the agent's pipe nothing waits: a stop comes either before this or after the command.
-    const allowed = this.#allowed(entry, ask, gated);
+    const allowed = this.#allowed(entry, ask);
     if (!allowed.ok || flushed.aborted) {
       if (keyed !== null) await this.deps.store.forget(keyed);
       if (!allowed.ok) return allowed;
@@ -191,7 +240,7 @@ export class Commands {
 
   async #send(
     entry: DeviceEntry,
-    ask: CommandAsk,
+    ask: Ask,
     keyed: KeyedCommand | null,
     fence: number,
     flushed: AbortSignal,
@@ -204,7 +253,7 @@ export class Commands {
       if (flushed.aborted) return refuse(cancelled(deviceId, "Taken from the queue"));
       if (!answer.ok) return this.#failed(entry, ask, answer.refusal);
       const done = CommandAnswer.safeParse(answer.value);
-      if (done.success) return this.#done(entry, ask, keyed, done.data);
+      if (done.success) return this.#done(entry, ask, keyed, fence, done.data);
       const text = "The agent's answer does not have the wire's shape";
       return this.#failed(entry, ask, new AgentError("refused", text, { code: "bad_answer" }));
     });
@@ -212,15 +261,21 @@ export class Commands {
 
   async #done(
     entry: DeviceEntry,
-    { op, args, actor }: CommandAsk,
+    { op, args, actor, gated, restores }: Ask,
     keyed: KeyedCommand | null,
+    fence: number,
     { setpoint, readback, safe, readings }: CommandAnswer,
   ): Promise<CommandOutcome> {
     this.deps.readings(entry.agent, readings);
+    // End and hold states come ungated, and are nobody's to restore.
+    const isRuns = gated && actor.startsWith("experiment:");
     try {
       const state = await this.deps.states.change(entry, () => ({
         state: { status: "ready", setpoint, readback, safe, actor, lastError: null },
-        event: { type: "device.setpoint", actor, text: inWords(op, args) },
+        inForce: isRuns && !safe ? { actor, fence, op, args } : null,
+        event: restores === undefined
+          ? { type: "device.setpoint", actor, text: inWords(op, args) }
+          : { type: "device.restored", actor, text: inWords(op, args) },
         always: true,
         ...(keyed === null ? {} : { keyed: { command: keyed, outcome: accept<DeviceState> } }),
       }));
@@ -231,7 +286,7 @@ export class Commands {
     }
   }
 
-  async #failed(entry: DeviceEntry, ask: CommandAsk, error: AgentError): Promise<CommandOutcome> {
+  async #failed(entry: DeviceEntry, ask: Ask, error: AgentError): Promise<CommandOutcome> {
     const { deviceId, deadlineMs = DEADLINE_MS } = ask;
     const { code } = error.data;
     if (error.kind === "gone" || code === "offline") {
@@ -260,7 +315,7 @@ export class Commands {
   /** The device failed half way: what is known of it now, and that it failed. */
   async #noteError(
     entry: DeviceEntry,
-    ask: CommandAsk,
+    ask: Ask,
     fault: { code: string; text: string },
     told?: unknown,
   ): Promise<void> {

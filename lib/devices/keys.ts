@@ -6,7 +6,19 @@ import { Capability, DeviceState } from "./model.ts";
 export function stateKey(deviceId?: string): Deno.KvKey {
   return deviceId === undefined ? ["devices", "state"] : ["devices", "state", deviceId];
 }
-export const StoredState = DeviceState.extend({ v: z.literal(1) });
+/** The last operation a run had carried out on a device, as long as nothing else has moved it since. */
+export const InForce = z.object({
+  /** The run, under the fence of its lease. */
+  actor: z.string(),
+  fence: z.number().int().nonnegative(),
+  op: z.string(),
+  args: z.record(z.string(), z.unknown()),
+});
+export type InForce = z.infer<typeof InForce>;
+export const StoredState = DeviceState.extend({
+  v: z.literal(1),
+  inForce: InForce.nullable().default(null),
+});
 
 /** `["devices", "capability", agent, deviceId]`: the device as its agent last described it, so that it is known before the agent is up. */
 export function capabilityKey(agent: string, deviceId?: string): Deno.KvKey {

@@ -3,6 +3,7 @@ export type { AgentSpec, Child, Spawn } from "./child.ts";
 export type { CommandAsk, CommandGate } from "./commands.ts";
 export type { Sandbox } from "./bwrap.ts";
 export { commandProblem, describeRefusal } from "./problems.ts";
+export type { LostSetpoint, LostSetpoints } from "./lost_setpoints.ts";
 export type { SafeReport } from "./safety.ts";
 export type { Stopped } from "./store.ts";
 export { Devices, type DevicesOptions } from "./service.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { CommandQueue } from "./command_queue.ts";
+import type { InForce } from "./keys.ts";
 import type {
   Capability,
   Channel,
@@ -27,6 +28,10 @@ export interface DeviceEntry {
   capability: Capability;
   readonly agent: string;
   state: DeviceState;
+  /** What a run had carried out here and nothing has changed since. */
+  inForce: InForce | null;
+  /** When its agent's end undid that, monotonic; `unknown`: before this runtime; `null`: it stands. */
+  lostAtMs: number | "unknown" | null;
   readonly latest: Map<string, Latest>;
   readonly queue: CommandQueue<DeviceState>;
   /** Checks of each operation's arguments, from its JSON Schema; `null` where only the agent can tell. */
@@ -57,17 +62,23 @@ export class Registry {
    * Takes over what an agent says of its devices. Answers the ids that another agent has already: those
    * stay with it.
    */
-  adopt(agent: string, capabilities: readonly Capability[], stateOf: (id: string) => DeviceState) {
+  adopt(
+    agent: string,
+    capabilities: readonly Capability[],
+    stateOf: (id: string) => { state: DeviceState; inForce: InForce | null },
+  ): string[] {
     const taken: string[] = [];
     for (const capability of capabilities) {
       const { deviceId } = capability;
       const known = this.#entries.get(deviceId);
       const checks = new Map(capability.operations.map(({ op, args }) => [op, checkOf(args)]));
       if (known === undefined) {
+        const stored = stateOf(deviceId);
         this.#entries.set(deviceId, {
           capability,
           agent,
-          state: stateOf(deviceId),
+          ...stored,
+          lostAtMs: stored.inForce === null ? null : "unknown",
           latest: new Map(),
           queue: new CommandQueue(this.queueMax),
           checks,

@@ -46,7 +46,10 @@ export class Safety {
     deviceIds: readonly string[] | null,
     reason: string,
     actor: string,
+    /** What a run had set is only interrupted: the runtime ends, and the run may outlive it. */
+    interrupted = false,
   ): Promise<SafeReport[]> {
+    if (!interrupted) this.#forget(agent.spec.name, deviceIds);
     const startMs = this.deps.clock.monotonicMs();
     const report = (deviceId: string, ok: boolean, error?: string): SafeReport => ({
       deviceId,
@@ -60,7 +63,7 @@ export class Safety {
         agent.ask("safe", params, { deadlineMs: SAFE_MS }, (answer) => {
           const { outcomes } = SafeAnswer.parse(resultOf(answer));
           return outcomes.map((outcome) => {
-            this.took(outcome, reason, actor);
+            this.took(outcome, reason, actor, interrupted);
             return report(outcome.deviceId, outcome.ok, outcome.error?.text);
           });
         }),
@@ -84,10 +87,23 @@ export class Safety {
   }
 
   /** Stores what an agent says of a device that it brought to safe. */
-  took(outcome: DeviceOutcome, reason: string, actor: string): void {
+  took(outcome: DeviceOutcome, reason: string, actor: string, interrupted = false): void {
     const entry = this.deps.registry.get(outcome.deviceId);
     if (entry !== undefined) {
-      void this.deps.states.note(entry, () => safeChange(outcome, reason, actor, this.deps.clock));
+      void this.deps.states.note(entry, () => ({
+        ...safeChange(outcome, reason, actor, this.deps.clock),
+        inForce: interrupted ? "keep" : null,
+      }));
+    }
+  }
+
+  /** Whoever wants these devices safe wants nothing back that was set before, also where an agent is started anew for it. */
+  #forget(agent: string, deviceIds: readonly string[] | null): void {
+    for (const entry of this.deps.registry.of(agent)) {
+      if (entry.inForce === null) continue;
+      if (deviceIds?.includes(entry.capability.deviceId) === false) continue;
+      entry.inForce = null;
+      entry.lostAtMs = null;
     }
   }
 

@@ -9,6 +9,7 @@ import { type AlarmSink, Conditions } from "./conditions.ts";
 import { EndStates } from "./end_states.ts";
 import { guardBroken } from "./guards.ts";
 import { Listeners } from "./listeners.ts";
+import { LostSetpoints } from "./lost_setpoints.ts";
 import type { AgentStatus, CommandRefusal, DeviceState, DeviceView, Reading } from "./model.ts";
 import { type DeviceEntry, Registry } from "./registry.ts";
 import { type SafeReport, Safety } from "./safety.ts";
@@ -49,10 +50,12 @@ export class Devices {
   readonly #endStates: EndStates;
   readonly #stop: StopSwitch;
   readonly #events: AgentEvents;
+  readonly #setpoints: LostSetpoints;
   readonly #sweep: Sweep;
   readonly #stateListeners: Listeners<DeviceView>;
   readonly #readingListeners: Listeners<Reading[]>;
   readonly #stopListeners: Listeners<Stopped | null>;
+  readonly #returnListeners: Listeners<string>;
   #closing: Promise<void> | null = null;
 
   private constructor(
@@ -63,6 +66,7 @@ export class Devices {
     this.#stateListeners = new Listeners(log);
     this.#readingListeners = new Listeners(log);
     this.#stopListeners = new Listeners(log);
+    this.#returnListeners = new Listeners(log);
     const agents = this.#agents;
     const registry = this.#registry = new Registry(clock, QUEUE_MAX);
     const conditions = this.#conditions = new Conditions(options.alarms, log);
@@ -106,7 +110,9 @@ export class Devices {
       conditions,
       readings,
       tell,
+      returned: (agent) => this.#returnListeners.tell(agent),
     });
+    this.#setpoints = new LostSetpoints({ clock, registry, states, commands });
     this.#sweep = new Sweep({
       clock,
       registry,
@@ -217,6 +223,11 @@ export class Devices {
     return this.#endStates.bring(states, actor, reason);
   }
 
+  /** What runs had set and the end of an agent or of the runtime undid: to be restored or given up. */
+  get lostSetpoints(): LostSetpoints {
+    return this.#setpoints;
+  }
+
   /** A holder has lost its lease: its devices go to safe before anybody else drives them. */
   leaseLost(deviceIds: readonly string[], actor: string): Promise<SafeReport[]> {
     const states = Object.fromEntries(deviceIds.map((id) => [id, "safe" as const]));
@@ -231,6 +242,11 @@ export class Devices {
   /** The whole device after each change of its state, and when a reading turns stale or fresh again. */
   onState(listener: (view: DeviceView) => void): () => void {
     return this.#stateListeners.add(listener);
+  }
+
+  /** An agent, by its name, has started once more, with its devices in their safe state. */
+  onReturn(listener: (agent: string) => void): () => void {
+    return this.#returnListeners.add(listener);
   }
 
   /** When the instrument is stopped, before its devices have arrived at safe, and when a stop is cleared. */
@@ -263,7 +279,9 @@ export class Devices {
       for (const entry of this.#registry.of(agent.spec.name)) {
         entry.queue.flush({ kind: "offline", deviceId: entry.capability.deviceId, text });
       }
-      if (agent.live) await this.#safety.bring(agent, null, "the runtime ends", SYSTEM);
+      if (agent.live) {
+        await this.#safety.bring(agent, null, "the runtime ends", SYSTEM, true);
+      }
       await agent.close();
     }));
     await this.#settledStates();

@@ -61,7 +61,7 @@ Deno.test("a command drives the hardware, stores state and event together, and t
   ]);
   assert.deepEqual(event!.data, { state });
   const stored = await rig.kv.get(["devices", "state", "stirrer"]);
-  assert.deepEqual(stored, { v: 1, ...state });
+  assert.deepEqual(stored, { v: 1, ...state, inForce: null });
 });
 
 Deno.test("what cannot be done is refused by name, before the hardware hears of it", async () => {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { EventDraft } from "../events.ts";
 import type { Log } from "../log.ts";
+import type { InForce } from "./keys.ts";
 import type { DeviceState } from "./model.ts";
 import type { DeviceEntry } from "./registry.ts";
 import type { CommandOutcome, DeviceStore, KeyedCommand } from "./store.ts";
@@ -10,6 +11,8 @@ import type { CommandOutcome, DeviceStore, KeyedCommand } from "./store.ts";
 export interface StateChange {
   readonly state: Partial<Omit<DeviceState, "deviceId" | "atMs">>;
   readonly event: Omit<EventDraft, "subject" | "data">;
+  /** What is in force afterwards; `keep`: as before. Absent: nothing, where the setpoint is told anew. */
+  readonly inForce?: InForce | "keep" | null;
   /** Written even when nothing but the time differs: a command was carried out. */
   readonly always?: boolean;
   readonly keyed?: { command: KeyedCommand; outcome: (state: DeviceState) => CommandOutcome };
@@ -61,7 +64,8 @@ export class States {
     const same = Object.entries(change.state).every(([name, value]) =>
       isDeepStrictEqual(entry.state[name as keyof DeviceState], value)
     );
-    if (same && !change.always) return entry.state;
+    const inForce = inForceAfter(entry, change);
+    if (same && !change.always && inForce === entry.inForce) return entry.state;
     const state = { ...entry.state, ...change.state, atMs: this.clock.nowMs() };
     const { deviceId } = entry.capability;
     const event = { ...change.event, subject: deviceId, data: { state } };
@@ -69,11 +73,18 @@ export class States {
       ? undefined
       : { command: change.keyed.command, outcome: change.keyed.outcome(state) };
     try {
-      await this.store.putState(state, event, keyed);
+      await this.store.putState(state, inForce, event, keyed);
     } finally {
       entry.state = state;
+      if (inForce !== entry.inForce) entry.lostAtMs = null;
+      entry.inForce = inForce;
       this.told(entry);
     }
     return state;
   }
+}
+
+function inForceAfter(entry: DeviceEntry, { state, inForce }: StateChange): InForce | null {
+  if (inForce === undefined) return "setpoint" in state ? null : entry.inForce;
+  return inForce === "keep" ? entry.inForce : inForce;
 }

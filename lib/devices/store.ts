@@ -7,6 +7,7 @@ import {
   hashOf,
   idempotencyKey,
   idempotencyTimeKey,
+  type InForce,
   stateKey,
   STOP_KEY,
   StoredCapability,
@@ -66,11 +67,11 @@ export class DeviceStore {
   }
 
   /** Every state ever stored, also of devices whose agent has not come up. */
-  async states(): Promise<Map<string, DeviceState>> {
-    const states = new Map<string, DeviceState>();
+  async states(): Promise<Map<string, { state: DeviceState; inForce: InForce | null }>> {
+    const states = new Map<string, { state: DeviceState; inForce: InForce | null }>();
     for await (const { value } of this.kv.list({ prefix: stateKey() })) {
-      const { v: _, ...state } = StoredState.parse(value);
-      states.set(state.deviceId, state);
+      const { v: _, inForce, ...state } = StoredState.parse(value);
+      states.set(state.deviceId, { state, inForce });
     }
     return states;
   }
@@ -112,12 +113,13 @@ export class DeviceStore {
   /** @throws {KvUnavailable} */
   async putState(
     state: DeviceState,
+    inForce: InForce | null,
     event: EventDraft,
     keyed?: { command: KeyedCommand; outcome: CommandOutcome },
   ): Promise<void> {
     const set: [Deno.KvKey, unknown][] = [[
       stateKey(state.deviceId),
-      StoredState.parse({ v: 1, ...state }),
+      StoredState.parse({ v: 1, ...state, inForce }),
     ]];
     if (keyed !== undefined) set.push(this.#commandEntry(keyed.command, keyed.outcome));
     await this.kv.transact(

@@ -78,6 +78,12 @@ export type HoldState = z.infer<typeof HoldState>;
 /** Components that go on as they were set while a run is held, unless it declares otherwise. */
 export const KEPT_ON_HOLD: readonly string[] = ["stirrer", "ring_light"];
 
+/**
+ * Components whose setpoint a run gets back after an outage of its agent or of the runtime, in this order:
+ * they keep the culture as it was. What moves volumes or gas is not among them, for it would be done twice.
+ */
+export const RESTORED: readonly string[] = ["stirrer", "peltier_driver", "led", "ring_light"];
+
 /** Why an experiment ended other than completed. */
 export const END_CODES = [
   "script",

@@ -5,6 +5,7 @@ import type { Experiment, RunExit } from "./model.ts";
 import { Persistence } from "./persistence.ts";
 import { devicesOf, type QueueOptions, runActor, SYSTEM } from "./run_deps.ts";
 import { bringToHold, giveBack } from "./run_end.ts";
+import { Restorer } from "./restore.ts";
 import { adoptRun, type RunHandle, sweepRun } from "./run_handle.ts";
 import { startExperiment } from "./run_start.ts";
 import type { Change } from "./transitions.ts";
@@ -23,6 +24,7 @@ export class Queue {
   #asked = false;
   #begun = false;
   #persistence: Persistence;
+  #restorer: Restorer;
   #courses = new Set<Promise<void>>();
   #cancelAgain: (() => void) | null = null;
   #held: Promise<void> = Promise.resolve();
@@ -30,6 +32,7 @@ export class Queue {
 
   constructor(private readonly o: QueueOptions) {
     this.#persistence = new Persistence(o.clock, o.log);
+    this.#restorer = new Restorer(o, this.#persistence, (course) => this.#follow(course));
     // Whatever lifts an obstacle (a lease given back, STOP cleared) commits an event.
     this.#unsubscribe = o.kv.onEvents(() => this.wake());
   }
@@ -62,6 +65,7 @@ export class Queue {
         type: "experiment.adopted",
         text: "goes on after a restart of the runtime; its devices had gone to their safe state",
       });
+      this.#restorer.watch(id, true);
       if (state === "stopping") handle.stop(this.o.graceMs);
       if (state === "holding") this.holdRun(id);
     }
@@ -122,6 +126,7 @@ export class Queue {
   /** Stops following, and leaves a running script and its supervisor alive. */
   async close(): Promise<void> {
     this.#unsubscribe();
+    this.#restorer.close();
     this.#persistence.close();
     this.#cancelAgain?.();
     this.#current?.handle?.release();
@@ -184,6 +189,7 @@ export class Queue {
       record: (process) => this.#change(started.id, { kind: "started", process }),
     });
     if (begun.kind === "began") {
+      this.#restorer.watch(started.id, false);
       await this.#toEnd(started, begun.handle.exited);
       return;
     }
@@ -202,6 +208,7 @@ export class Queue {
   async #toEnd(experiment: Experiment, exited: Promise<RunExit | null>): Promise<void> {
     const { id } = experiment;
     const exit = await this.#persistence.orClosed(exited);
+    this.#restorer.unwatch();
     const before = await this.#change(id, { kind: "exited", exit });
     if (before !== null) await giveBack(this.o, before, this.#persistence);
     await this.#change(id, { kind: "ended" });

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { DeviceView, Holder } from "../devices/model.ts";
+import type { LostSetpoints } from "../devices/mod.ts";
 import type { Kv } from "../kv.ts";
 import type { Log } from "../log.ts";
 import type { Result } from "../result.ts";
@@ -33,6 +34,10 @@ export interface RunDevices {
     reason: string,
   ): Promise<unknown>;
   stopped(): { sinceMs: number; actor: string; reason: string } | null;
+  /** What runs had set and an outage undid. */
+  readonly lostSetpoints: Pick<LostSetpoints, "list" | "restore" | "giveUp">;
+  /** An agent has started once more. */
+  onReturn(listener: () => void): () => void;
 }
 
 /** The part of `Auth` a run needs. */
@@ -65,6 +70,8 @@ export interface QueueOptions {
   /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
   readonly diskFloorMb: number;
+  /** Longest outage after which a run gets its setpoints back; 0: never. */
+  readonly restoreMs: number;
   /** How often a run's limits are looked at. */
   readonly watchMs: number;
   readonly onTrouble: OnTrouble;

@@ -143,6 +143,7 @@ export class Experiments {
       timeScale: o.timeScale ?? (() => 1),
       graceMs: o.config.killGraceMs,
       diskFloorMb: o.diskFloorMb,
+      restoreMs: o.config.restoreSetpointsS * 1000,
       watchMs: o.watchMs ?? 1000,
       onTrouble: o.onTrouble ?? (() => {}),
     });

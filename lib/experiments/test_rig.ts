@@ -45,6 +45,15 @@ export class NotingDevices implements RunDevices {
   stopped() {
     return this.#stopped;
   }
+  readonly lostSetpoints: RunDevices["lostSetpoints"] = {
+    list: () => [],
+    restore: (deviceId) =>
+      Promise.resolve({ ok: false, refusal: { kind: "device-unknown", deviceId } }),
+    giveUp: () => Promise.resolve(),
+  };
+  onReturn(): () => void {
+    return () => {};
+  }
   /** As the real ones do: what stops or clears is an event. */
   async press(reason: string | null): Promise<void> {
     this.#stopped = reason === null ? null : { sinceMs: 1, actor: "user:anna", reason };
@@ -155,6 +164,8 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
       list: () => devices.list(),
       ready: () => devices.ready(),
       stopped: () => devices.stopped(),
+      lostSetpoints: devices.lostSetpoints,
+      onReturn: () => devices.onReturn(),
       bring: (states, actor) => (step("bring"), devices.bring(states, actor)),
     },
     auth: {
