@@ -77,7 +77,8 @@ export function wrongArrow({ from, to }: Import): string | null {
   const target = roomOf(to);
   if (source === target || /_test\.tsx?$/.test(from)) return null;
   const isModel = /^lib\/[^/]+\/model\.ts$/.test(to);
-  const isFace = /^lib\/[^/]+\/mod\.ts$/.test(to);
+  // A large domain shows a face for each of its parts: `lib/epu/tools/mod.ts`.
+  const isFace = /^lib\/[^/]+\/(?:[^/]+\/)?mod\.ts$/.test(to);
   switch (source) {
     case "root":
     case "tests":

@@ -43,7 +43,7 @@ Deno.test("help names every command and every exit code, and each command explai
   assert.equal(await t.run("help"), EXIT.ok);
   const overview = t.out.join("\n");
   for (const code of Object.values(EXIT)) assert.match(overview, new RegExp(`^  ${code} `, "m"));
-  const commands = [...overview.matchAll(/^ {2}holdfast ((?:[a-z]+ ?){1,2})/gm)].map((m) =>
+  const commands = [...overview.matchAll(/^ {2}holdfast ((?:[a-z-]+ ?){1,2})/gm)].map((m) =>
     m[1]!.trim()
   );
   assert(commands.length > 8, commands.join());

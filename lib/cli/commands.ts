@@ -3,6 +3,7 @@ import { BACKUP_COMMANDS } from "./backup.ts";
 import type { CommandSpec } from "./command.ts";
 import { config, init } from "./configuration.ts";
 import { doctor } from "./doctor.ts";
+import { EPU_TOOL_COMMANDS } from "./epu_tools.ts";
 import { EXPERIMENT_COMMANDS } from "./experiments.ts";
 import { agent, serve } from "./serve.ts";
 
@@ -13,6 +14,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   config,
   doctor,
   ...EXPERIMENT_COMMANDS,
+  ...EPU_TOOL_COMMANDS,
   ...ACCESS_COMMANDS,
   ...BACKUP_COMMANDS,
   agent,

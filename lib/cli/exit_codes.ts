@@ -7,6 +7,8 @@ export const EXIT = {
   usage: 2,
   /** holdfast.toml or the environment. */
   config: 3,
+  /** "epu" commands: what they were to read is not there, or is not what it should be. */
+  unreadable: 3,
   /** Another program listens on the port. */
   portTaken: 4,
   /** The data folder is missing, in use, unwritable, or holds what cannot be read. */
@@ -25,7 +27,7 @@ export const EXIT_MEANING: Readonly<Record<number, string>> = {
   0: "done",
   1: "something failed",
   2: "the command line is wrong",
-  3: "the configuration is wrong",
+  3: 'the configuration is wrong; of "epu" commands: what they were to read is unreadable',
   4: "the port is taken",
   5: "the data folder cannot be used",
   6: "listening beyond this machine needs a login to be set up",

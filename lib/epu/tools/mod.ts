@@ -1,0 +1,10 @@
+/** Tools around EPU folders that need neither store nor instrument: the command line and tests use them. */
+export { anonymousPaths } from "./anonymous.ts";
+export { filesFromListing } from "./from_listing.ts";
+export { type GeneratedFile, generateFiles, generateWrites } from "./generate.ts";
+export { readListing } from "./listing.ts";
+export { type ListingOptions } from "./listing_projects.ts";
+export { safePath, UnsafePath } from "./paths.ts";
+export { Plan, type PlanAsk, planOf } from "./plan.ts";
+export { FolderNotEmpty, requireEmptyFolder, writeFiles, type WrittenFiles } from "./skeleton.ts";
+export type { PlannedWrite } from "./timeline.ts";
