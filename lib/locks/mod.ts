@@ -39,7 +39,7 @@ export {
   TicketView,
 } from "./model.ts";
 export { locksApi } from "./api.ts";
-export { askerOf, lockScopesOf } from "./api_asker.ts";
+export { askerOf, lockScopesOf, ownerNamed } from "./api_asker.ts";
 export { CLOSE_GOING_AWAY, CLOSE_LOGIN, LockFeeds, SOCKET_CAPACITY } from "./api_feeds.ts";
 export { lockProblem } from "./problems.ts";
-export { lockReply, recordReply } from "./replies.ts";
+export { lockReply, recordReply, ticketReply } from "./replies.ts";
