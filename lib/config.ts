@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
+import { logLevelOf, overlayCoordination } from "./config_coordination.ts";
 import { type ConfigMistake, explain, snakeCase } from "./config_mistakes.ts";
 import { type Config, ConfigFile } from "./config_schema.ts";
 import { didYouMean } from "./nearest.ts";
@@ -70,6 +71,7 @@ export function loadConfig(source: ConfigSource): Result<LoadedConfig, ConfigRef
     } else mistakes.push(read.refusal);
   }
   const variables = overlay(raw, env, mistakes, warnings);
+  overlayCoordination({ raw, env, set: variables, place, mistakes, warnings });
   const parsed = ConfigFile.safeParse(raw);
   if (!parsed.success) {
     mistakes.push(...explain(parsed.error, raw, lines, variables));
@@ -286,12 +288,6 @@ function portsOf(text: string): number[] | Record<string, number> | undefined {
   if (named.length === 0) return pairs.map((pair) => Number(pair![2]));
   if (named.length < pairs.length) return undefined;
   return Object.fromEntries(pairs.map((pair) => [pair![1]!, Number(pair![2])]));
-}
-
-/** The originals write `INFO`, `WARNING`, `CRITICAL`. */
-function logLevelOf(text: string): string {
-  const word = text.trim().toLowerCase();
-  return { warning: "warn", critical: "error", fatal: "error", trace: "debug" }[word] ?? word;
 }
 
 function place(raw: Raw, path: readonly string[], value: unknown): void {

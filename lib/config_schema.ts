@@ -15,7 +15,12 @@ const Port = z.number().int().min(0).max(65535);
 /** Which face each port shows. A list of the originals' own ports says it too: `[3000, 9000]`. */
 const FacePorts = z.preprocess(
   (given, ctx) => Array.isArray(given) ? ofKnownPorts(given, ctx) : given,
-  z.strictObject({ web: Port.optional(), hub: Port.optional(), node: Port.optional() })
+  z.strictObject({
+    web: Port.optional(),
+    hub: Port.optional(),
+    node: Port.optional(),
+    locks: Port.optional(),
+  })
     .superRefine((ports, ctx) => {
       for (const face of FACES) {
         const port = ports[face];
@@ -39,7 +44,10 @@ function ofKnownPorts(given: unknown[], ctx: z.RefinementCtx): Partial<Record<Fa
     else {
       ctx.addIssue({
         code: "custom",
-        message: `${JSON.stringify(port)} is none of 3000 (web), 8000 (hub) and 9000 (node); ` +
+        message:
+          `${
+            JSON.stringify(port)
+          } is none of 3000 (web), 8000 (hub), 9000 (node) and 60620 (locks); ` +
           "for another port say whose it is: { node = 9001 }",
       });
     }
@@ -159,6 +167,13 @@ export const ConfigFile = z.strictObject({
     sizeKb: z.number().int().min(10).default(1024),
     /** How many files are kept, the current one included. */
     files: z.number().int().min(1).max(100).default(5),
+  }).prefault({}),
+  coordination: z.strictObject({
+    /**
+     * Old lists of locks show the keys themselves instead of a hash: for programs that release the locks of
+     * others by them. Whoever may look can then end any lock.
+     */
+    exposeLockKeys: z.boolean().default(false),
   }).prefault({}),
   compat: z.strictObject({
     /**

@@ -109,8 +109,12 @@ name = "Vessel A"
 # size_kb = 1024
 # files = 5
 
+[coordination]
+# Old lists of locks show the keys themselves, with which whoever may look can end any lock.
+# expose_lock_keys = false
+
 [compat]
 # Further ports for clients of the systems Holdfast replaces, each with the face it shows, such as
-# { web = 3000, hub = 8000, node = 9000 }. A face on the main port is shown there.
+# { web = 3000, hub = 8000, node = 9000, locks = 60620 }. A face on the main port is shown there.
 # ports = {}
 `;

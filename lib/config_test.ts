@@ -124,10 +124,11 @@ Deno.test("the environment wins over the file, by short name and by section and 
 Deno.test("ports of the originals' faces are told by name, or by the originals' own numbers", () => {
   const ports = (toml: string, env = {}) => load(toml, env).config.compat.ports;
   assert.deepEqual(ports(""), {});
-  assert.deepEqual(ports("[compat]\nports = [9000, 3000, 8000]\n"), {
+  assert.deepEqual(ports("[compat]\nports = [9000, 3000, 8000, 60620]\n"), {
     web: 3000,
     hub: 8000,
     node: 9000,
+    locks: 60620,
   });
   assert.deepEqual(ports("[compat]\nports = { node = 9001, web = 0 }\n"), { node: 9001, web: 0 });
   assert.deepEqual(ports("[compat.ports]\nhub = 8001\n"), { hub: 8001 });
@@ -139,7 +140,7 @@ Deno.test("ports of the originals' faces are told by name, or by the originals' 
 
 Deno.test("a port that shows no face, two faces on one port and a face nobody knows are mistakes", () => {
   assert.deepEqual(mistakes("[compat]\nports = [3000, 3001]\n"), [
-    "F:2: compat.ports: 3001 is none of 3000 (web), 8000 (hub) and 9000 (node); " +
+    "F:2: compat.ports: 3001 is none of 3000 (web), 8000 (hub), 9000 (node) and 60620 (locks); " +
     "for another port say whose it is: { node = 9001 }",
   ]);
   assert.deepEqual(mistakes("[compat.ports]\nhub = 9000\nnode = 9000\n"), [
@@ -213,4 +214,34 @@ Deno.test("what is shown of a configuration hides every secret", () => {
       },
     }],
   });
+});
+
+Deno.test("variables of the device coordination service are understood, and ours win", () => {
+  const set = {
+    COORDINATION_HOST: "::1",
+    COORDINATION_PORT: "60621",
+    COORDINATION_LOG_LEVEL: "WARNING",
+    COORDINATION_KV_PATH: "locks-data",
+  };
+  const { config, cwd } = load("[server]\nhost = '127.0.0.2'\n", set);
+  assert.equal(config.server.host, "::1");
+  assert.deepEqual(config.compat.ports, { locks: 60621 });
+  assert.equal(config.log.level, "warn");
+  assert.equal(config.data.dir, join(cwd, "locks-data"));
+  const both = load("", { ...set, HOLDFAST_HOST: "127.0.0.3", LOG_LEVEL: "error" }).config;
+  assert.equal(both.server.host, "127.0.0.3");
+  assert.equal(both.log.level, "error");
+});
+
+Deno.test("the locks' port joins ports that are there already, and what cannot be is told", () => {
+  const ports = (toml: string, env = {}) =>
+    load(toml, { COORDINATION_PORT: "60620", ...env }).config.compat.ports;
+  assert.deepEqual(ports("[compat]\nports = [9000]\n"), { node: 9000, locks: 60620 });
+  assert.deepEqual(ports("[compat]\nports = { node = 9001 }\n"), { node: 9001, locks: 60620 });
+  assert.deepEqual(ports("", { HOLDFAST_COMPAT_PORTS: "locks=1,web=2" }), { locks: 1, web: 2 });
+  assert.deepEqual(mistakes("", { COORDINATION_PORT: "sixty" }), [
+    'COORDINATION_PORT: must be a number, found "sixty"',
+  ]);
+  const redis = load("", { COORDINATION_REDIS_URL: "redis://localhost:60590" });
+  assert.match(redis.warnings.join(), /^COORDINATION_REDIS_URL sets nothing/);
 });

@@ -1,11 +1,16 @@
 import { z } from "zod";
 
 /** The systems Holdfast replaces, each on a port of its own: where they gave one path different meanings, the port decides. */
-export const FACES = ["web", "hub", "node"] as const;
+export const FACES = ["web", "hub", "node", "locks"] as const;
 export type Face = (typeof FACES)[number];
 
 /** Where the originals listen. */
-export const FACE_PORTS: Readonly<Record<Face, number>> = { web: 3000, hub: 8000, node: 9000 };
+export const FACE_PORTS: Readonly<Record<Face, number>> = {
+  web: 3000,
+  hub: 8000,
+  node: 9000,
+  locks: 60620,
+};
 
 /** What the originals' dashboard can show, in their words. */
 export const DASHBOARD_COMPONENTS = [
