@@ -49,6 +49,25 @@ export const ACCESS: readonly AccessEntry[] = [
   ...on("DELETE", ADMINISTER, "/api/v1/users/:name"),
   ...on("GET", { role: "operator", scope: "admin" }, "/api/v1/config"),
 
+  // Whose the lock is, and what a type of lock needs beyond this, is decided where locks are.
+  ...on(
+    "POST",
+    OPERATE,
+    "/api/v1/locks",
+    "/api/v1/locks/:id/renew",
+    "/api/v1/locks/:id/release",
+    "/api/v1/locks/:id/convert",
+    "/api/v1/locks/:id/transfer",
+    "/api/v1/locks/:id/extend",
+    "/api/v1/locks/:id/ack",
+    "/api/v1/gate/check",
+    "/api/lock/request",
+    "/api/lock/release",
+  ),
+  ...on("DELETE", OPERATE, "/api/v1/tickets/:id"),
+  ...on("POST", ADMINISTER, "/api/v1/locks/:id/revoke"),
+  ...on("PUT", ADMINISTER, "/api/v1/locks/policy"),
+
   ...on("POST", DRIVE, "/api/v1/devices/:id/commands"),
   ...on("GET", { role: "observer" }, "/api/v1/simulator/*"),
   ...on("POST", OPERATE, "/api/v1/simulator/faults"),
@@ -116,6 +135,7 @@ export const ACCESS: readonly AccessEntry[] = [
   ...on("POST", MINT, "/settings/tokens"),
 
   ...on("GET", OPEN, "/login", "/healthz", "/readyz", "/problems/*"),
+  ...on("GET", OPEN, "/api/health/live", "/api/health/ready"),
   ...on(
     "GET",
     OPEN,

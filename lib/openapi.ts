@@ -59,6 +59,7 @@ const DESCRIPTION = [
 const TAGS: Readonly<Record<string, string>> = {
   instrument: "The instrument as a whole: its state, STOP, its configuration",
   devices: "What can be read and driven, and the agents behind it",
+  locks: "Who may drive which device, the line of those who wait, and the record",
   telemetry: "Recorded readings: ranges, export",
   live: "One stream of everything that moves",
   events: "The record of what happened",

@@ -75,6 +75,8 @@ export function security(options: SecurityOptions): MiddlewareHandler<HoldfastEn
     c.set("remoteAddress", peer.address);
     c.set("secure", peer.secure);
     await next();
+    // A reply that turns the connection into a WebSocket must be given on as it is.
+    if (c.res.status === 101) return;
     for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
     c.header("x-request-id", requestId);
     if (!c.res.headers.has("cache-control")) {
