@@ -82,6 +82,15 @@ export function atlasFile(raw: Raw<typeof ATLAS>, { findings }: Origin): AtlasFi
       consequence: "They cannot be told apart and are left out",
     });
   }
+  if (raw.epuId === null && raw.tiles === null) {
+    findings.add({
+      code: "empty-atlas",
+      severity: "error",
+      where: null,
+      text: "The atlas has neither an id nor tiles",
+      consequence: "No square of the grid is known from it",
+    });
+  }
   const { tiles: _, ...own } = raw;
   return {
     kind: "atlas",

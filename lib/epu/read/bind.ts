@@ -19,6 +19,8 @@ interface Frame {
   id: string | null;
   logStart: number;
   hasChild: boolean;
+  /** A child was found in the shape. */
+  hasKnownChild: boolean;
   /** Null or a reference: nothing of its content counts. */
   isVoid: boolean;
 }
@@ -79,6 +81,9 @@ export class Binder<T> {
       : parent.inner === null
       ? null
       : childNode(parent.inner, this.#shortNamespace(uri), local);
+    if (parent !== null && (place !== null || isBookkeeping(uri, local))) {
+      parent.hasKnownChild = true;
+    }
     const frame = this.#frameAt(depth, local, place);
     let reference: string | null = null;
     let isNil = false;
@@ -111,8 +116,9 @@ export class Binder<T> {
       if (id !== null && !frame.hasChild && this.#text.length <= TEXT_OF_REFERENCE_MAX) {
         this.#texts.set(id, this.#text);
       }
-      if (place !== null && this.#depth > 0) {
-        this.#leave(frame, place);
+      if (place !== null) {
+        this.#noteUnknown(frame, place);
+        if (this.#depth > 0) this.#leave(frame, place);
         if (id !== null && frame.hasChild) {
           this.#written.set(id, { place, from: frame.logStart, to: this.#logPlaces.length });
         }
@@ -142,6 +148,7 @@ export class Binder<T> {
         id: null,
         logStart,
         hasChild: false,
+        hasKnownChild: false,
         isVoid: false,
       };
     }
@@ -151,6 +158,7 @@ export class Binder<T> {
     frame.id = null;
     frame.logStart = logStart;
     frame.hasChild = false;
+    frame.hasKnownChild = false;
     frame.isVoid = false;
     return frame;
   }
@@ -186,11 +194,18 @@ export class Binder<T> {
     }
   }
 
+  /** Content of which no path knows any part is a newer EPU's, or not EPU's. */
+  #noteUnknown(frame: Frame, place: ShapeNode): void {
+    if (frame.hasChild && !frame.hasKnownChild && isBranch(frame.inner!) && !isLoose(place)) {
+      this.#note("unknown-content", `None of the elements in "${frame.local}" is known`);
+    }
+  }
+
   /** Trimmed, or `null` with a finding. */
   #decoded(field: LeafField<unknown>, frame: Frame, raw: string): unknown {
     const text = raw.trim();
     if (frame.hasChild) {
-      if (!field.isLoose && frame.place!.children.size === 0) {
+      if (!field.isLoose && !isBranch(frame.place!)) {
         this.#note(
           "unexpected-content",
           `"${frame.local}" holds elements where ${field.what} should stand`,
@@ -311,6 +326,7 @@ export class Binder<T> {
       | "repeated-element"
       | "short-list"
       | "unexpected-content"
+      | "unknown-content"
       | "unresolved-reference"
       | "wrong-encoding",
     text: string,
@@ -326,6 +342,19 @@ export class Binder<T> {
         : "The value counts as unknown",
     });
   }
+}
+
+/** What .NET writes of a dictionary besides its entries: all there is of an empty one. */
+function isBookkeeping(uri: string, local: string): boolean {
+  return uri === "" && (local === "Version" || local === "Comparer" || local === "HashSize");
+}
+
+function isBranch(node: ShapeNode): boolean {
+  return node.children.size > 0 || node.byPrefix.length > 0;
+}
+
+function isLoose(place: ShapeNode): boolean {
+  return place.leaf !== null && place.leaf.field.isLoose;
 }
 
 function shortened(text: string): string {

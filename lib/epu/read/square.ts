@@ -13,41 +13,38 @@ const exposure = record("epu", {
   imageFolder: word("gen:value/ImageFolderName"),
 });
 
-/** Both forms of a dictionary's entry: `gen:key` and `gen:value`, or `arr:Key` and `arr:Value`. */
-const at = (path: string) => [`gen:value/${path}`, `arr:Value/${path}`];
-
 const hole = record("epu", {
-  key: id("gen:key", "arr:Key"),
-  ownId: id(...at("ct:Id")),
-  state: word(...at("State")),
-  selected: flag(...at("Selected")),
-  order: int(...at("Order")),
-  nearGridBar: flag(...at("IsNearGridBar")),
-  xPx: number(...at("PixelCenter/drw:x")),
-  yPx: number(...at("PixelCenter/drw:y")),
-  diameterPx: number(...at("PixelWidthHeight/drw:width")),
-  stageXM: number(...at("StagePosition/so:X")),
-  stageYM: number(...at("StagePosition/so:Y")),
-  isCorrected: flag(...at("IsPositionCorrected")),
-  correctedX: number(...at("CorrectedStagePosition/so:X")),
-  correctedY: number(...at("CorrectedStagePosition/so:Y")),
-  epuQuality: number(...at("Quality")),
-  intensityMean: number(...at("FilterProperties/PixelIntensityMean")),
-  intensitySd: number(...at("FilterProperties/PixelIntensityStDev")),
-  primaryHoleId: id(...at("PrimaryId")),
-  positionInCluster: int(...at("PositionInCluster")),
-  positionInClusterX: number(...at("PositionInCluster/drw:x")),
-  positionInClusterY: number(...at("PositionInCluster/drw:y")),
-  beamShiftId: int(...at("BeamShiftId")),
-  imageBaseFileName: word(...at("Image/ct:BaseFileName")),
+  key: id("gen:key"),
+  ownId: id("gen:value/ct:Id"),
+  state: word("gen:value/State"),
+  selected: flag("gen:value/Selected"),
+  order: int("gen:value/Order"),
+  nearGridBar: flag("gen:value/IsNearGridBar"),
+  xPx: number("gen:value/PixelCenter/drw:x"),
+  yPx: number("gen:value/PixelCenter/drw:y"),
+  diameterPx: number("gen:value/PixelWidthHeight/drw:width"),
+  stageXM: number("gen:value/StagePosition/so:X"),
+  stageYM: number("gen:value/StagePosition/so:Y"),
+  isCorrected: flag("gen:value/IsPositionCorrected"),
+  correctedX: number("gen:value/CorrectedStagePosition/so:X"),
+  correctedY: number("gen:value/CorrectedStagePosition/so:Y"),
+  epuQuality: number("gen:value/Quality"),
+  intensityMean: number("gen:value/FilterProperties/PixelIntensityMean"),
+  intensitySd: number("gen:value/FilterProperties/PixelIntensityStDev"),
+  primaryHoleId: id("gen:value/PrimaryId"),
+  positionInCluster: int("gen:value/PositionInCluster"),
+  positionInClusterX: number("gen:value/PositionInCluster/drw:x"),
+  positionInClusterY: number("gen:value/PositionInCluster/drw:y"),
+  beamShiftId: int("gen:value/BeamShiftId"),
+  imageBaseFileName: word("gen:value/Image/ct:BaseFileName"),
   exposures: list(
     exposure,
-    ...at("ParticleAcquisitions/:KeyValuePairs/gen:KeyValuePairOf*"),
-    ...at("ParticleAcquisitions/arr:m_serializationArray/gen:KeyValuePairOf*"),
+    "gen:value/ParticleAcquisitions/:KeyValuePairs/gen:KeyValuePairOf*",
+    "gen:value/ParticleAcquisitions/arr:m_serializationArray/gen:KeyValuePairOf*",
   ),
 });
 
-/** Source: EPU 3.7 for `TargetLocationsEfficient`; lacey grids have `TargetLocations` in a dictionary's own form. */
+/** Source: EPU 3.7 for `TargetLocationsEfficient`; lacey grids list their holes in `TargetLocations`. */
 export const SQUARE = record("epu", {
   ownId: id("ct:Id"),
   atlasNodeId: id("AtlasNodeId"),
@@ -76,8 +73,6 @@ export const SQUARE = record("epu", {
     "TargetLocations/TargetLocationsEfficient/arr:m_serializationArray/gen:KeyValuePairOf*",
     "TargetLocations/TargetLocations/arr:m_serializationArray/gen:KeyValuePairOf*",
     "TargetLocations/TargetLocations/:KeyValuePairs/gen:KeyValuePairOf*",
-    "TargetLocations/TargetLocations/gen:KeyValuePairOf*",
-    "TargetLocations/TargetLocations/arr:KeyValueOf*",
   ),
 });
 
