@@ -1,15 +1,17 @@
-import type { ComponentChildren } from "preact";
 import type { PageClock } from "./clock.ts";
 import {
   chipClass,
   elapsedText,
+  fileHref,
   isActive,
   mayChangeIt,
   ownerText,
   type ShownExperiment,
+  type ShownFile,
   stateWord,
   type Viewer,
 } from "./experiments.ts";
+import { formatBytes } from "./format.ts";
 import { instrumentNow } from "./live.ts";
 import { RunActions } from "./RunActions.tsx";
 import { Time } from "./Time.tsx";
@@ -23,14 +25,16 @@ interface Props {
   clock: PageClock;
   /** Where there are more of them. */
   more?: { href: string; text: string };
-  /** With buttons for what may be done to those that have not ended. */
-  onChange?(): void;
-  /** Below an experiment's title. */
-  below?(experiment: ShownExperiment): ComponentChildren;
-  /** Their files are gone: nothing to download. */
-  gone?: ReadonlySet<string>;
+  /** Hears what became of one that a button changed. */
+  onChange?(changed: ShownExperiment): void;
+  /** By id: files shown below an experiment's title. */
+  files?: Readonly<Record<string, readonly ShownFile[]>>;
+  /** Ids of those whose files were removed after their time: nothing to download. */
+  gone?: readonly string[];
   /** With a box at each for a comparison, in the form of this id. */
   compareIn?: string;
+  /** With a button that removes an ended one for good. */
+  removable?: boolean;
 }
 
 /** Experiments that are no queue: what runs, what ended. */
@@ -76,7 +80,10 @@ export function RunTable(props: Props) {
                 <a href={`/experiments/${one.id}`}>{one.title}</a>
                 {one.phase !== null && isActive(one.state) && <small>{one.phase}</small>}
                 {one.error !== null && <small class="why">{one.error.text}</small>}
-                {props.below?.(one)}
+                <Files id={one.id} files={props.files?.[one.id]} />
+                {props.gone?.includes(one.id) && (
+                  <small class="why">its files were removed after their time</small>
+                )}
               </th>
               <td>
                 <span class={chipClass(one.state)}>{stateWord(one.state)}</span>
@@ -97,10 +104,39 @@ export function RunTable(props: Props) {
   );
 }
 
-function Actions({ experiment, viewer, onChange, gone }: Props & { experiment: ShownExperiment }) {
+/** Files shown at most; the archive has them all. */
+const FILES_SHOWN = 40;
+
+function Files({ id, files = [] }: { id: string; files?: readonly ShownFile[] }) {
+  if (files.length === 0) return null;
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  return (
+    <details class="run-files">
+      <summary>
+        {files.length === 1 ? "1 file" : `${files.length} files`}, {formatBytes(bytes)}
+      </summary>
+      <ul class="plain-list files">
+        {files.slice(0, FILES_SHOWN).map(({ path, bytes }) => (
+          <li key={path}>
+            <a href={fileHref(id, path)}>{path}</a>
+            <span class="num">{formatBytes(bytes)}</span>
+          </li>
+        ))}
+      </ul>
+      {files.length > FILES_SHOWN && (
+        <p class="sub">{files.length - FILES_SHOWN} more in the archive</p>
+      )}
+    </details>
+  );
+}
+
+function Actions(
+  { experiment, viewer, onChange, gone, removable }: Props & { experiment: ShownExperiment },
+) {
   const { id, number, startedAtMs, endedAtMs } = experiment;
+  const mayChange = mayChangeIt(viewer, experiment);
   if (endedAtMs === null) {
-    return onChange !== undefined && mayChangeIt(viewer, experiment)
+    return onChange !== undefined && mayChange
       ? (
         <div class="row acts">
           <RunActions experiment={experiment} onChange={onChange} back="queue" />
@@ -110,7 +146,7 @@ function Actions({ experiment, viewer, onChange, gone }: Props & { experiment: S
   }
   return (
     <div class="row acts">
-      {startedAtMs !== null && gone?.has(id) !== true && (
+      {startedAtMs !== null && !gone?.includes(id) && (
         <a
           class="btn btn-quiet"
           href={`/api/v1/experiments/${id}/archive.zip`}
@@ -119,15 +155,32 @@ function Actions({ experiment, viewer, onChange, gone }: Props & { experiment: S
           Download
         </a>
       )}
-      {viewer.mayOperate && (
+      {removable ? mayChange && <RemoveRun id={id} number={number} /> : viewer.mayOperate && (
         <a
           class="btn btn-quiet"
           href={`/experiments/new?from=${number}`}
-          aria-label={`Submit experiment ${number} again`}
+          aria-label={`Again: submit experiment ${number} once more`}
         >
           Again
         </a>
       )}
     </div>
+  );
+}
+
+/** Two presses, a form without scripts: what it wrote cannot be brought back. */
+function RemoveRun({ id, number }: { id: string; number: number }) {
+  return (
+    <details class="menu confirm">
+      <summary class="btn btn-danger" aria-label={`Remove, experiment ${number}`}>Remove</summary>
+      <form class="menu-list below" method="post" action={`/experiments/${id}`}>
+        <input type="hidden" name="action" value="remove" />
+        <p>
+          The record of experiment {number}{" "}
+          and every file it wrote are removed for good. Download them first.
+        </p>
+        <button class="btn btn-danger" type="submit">Remove experiment {number}</button>
+      </form>
+    </details>
   );
 }

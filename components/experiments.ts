@@ -130,3 +130,23 @@ export function mayChangeIt(
 ): boolean {
   return isAdmin || mayOperate && experiment.owner === owner;
 }
+
+/** What a list of experiments is filtered by, as its address spells it. */
+export interface ListWords {
+  /** `me`, `all`, or what others may read of an owner. */
+  readonly owner: string;
+  /** `any`, `ended`, `open`, or one state. */
+  readonly state: string;
+  readonly text: string;
+}
+
+/** A file a run has written. */
+export interface ShownFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Where a file of a run is downloaded. */
+export function fileHref(id: string, path: string): string {
+  return `/api/v1/experiments/${id}/files/${path.split("/").map(encodeURIComponent).join("/")}`;
+}

@@ -37,6 +37,10 @@ export class Folders {
   scriptPath(sha256: string, kind: ScriptKind): string {
     return join(this.dir, "scripts", sha256 + (kind === "python" ? ".py" : ".ts"));
   }
+  /** Whether it has a run folder. */
+  async hasRun(id: string): Promise<boolean> {
+    return await Deno.lstat(this.runFolder(id)).then(() => true, () => false);
+  }
   runFolder(id: string): string {
     return join(this.dir, "experiments", id);
   }

@@ -423,6 +423,10 @@ export class Experiments {
   files(id: string): Promise<OutputFile[]> {
     return this.folders.files(id);
   }
+  /** Whether anything of its run is still kept; retention removes all of it at once. */
+  hasFolder(id: string): Promise<boolean> {
+    return this.folders.hasRun(id);
+  }
   /** One of them, open; `null` when there is no such file. */
   file(id: string, path: string): OpenFile | null {
     return this.folders.openOutput(id, path);

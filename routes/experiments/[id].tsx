@@ -37,15 +37,24 @@ export const handler = define.handlers({
     }
     const { id } = experiment;
     const form = await ctx.req.formData();
+    if (form.get("action") === "remove") {
+      const removed = await experiments.remove(id, actorOf(principal));
+      if (removed.ok) return ctx.redirect("/experiments/archive", 303);
+      throw refusedAs(removed.refusal);
+    }
     const back = form.get("back") === "queue" ? "/experiments" : `/experiments/${id}`;
     const done = await told(experiments, experiment, form, principal);
     if (done === null) throw new HttpError(422, "That is not something an experiment can be told");
     if (done.ok) return ctx.redirect(back, 303);
     if (done.refusal.kind === "stale-queue") return ctx.redirect("/experiments?stale", 303);
-    const problem = changeProblem(done.refusal);
-    throw new HttpError(problem.status, problem.detail);
+    throw refusedAs(done.refusal);
   },
 });
+
+function refusedAs(refusal: ChangeRefusal | MoveRefusal): HttpError {
+  const problem = changeProblem(refusal);
+  return new HttpError(problem.status, problem.detail);
+}
 
 /** What a form tells an experiment; `null`: nothing that can be told. */
 function told(
