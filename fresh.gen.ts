@@ -8,39 +8,41 @@ import * as route5 from "./routes/devices/index.tsx";
 import * as route6 from "./routes/events.tsx";
 import * as route7 from "./routes/experiments/[id].tsx";
 import * as route8 from "./routes/experiments/archive.tsx";
-import * as route9 from "./routes/experiments/index.tsx";
-import * as route10 from "./routes/experiments/mine.tsx";
-import * as route11 from "./routes/experiments/new.tsx";
-import * as route12 from "./routes/experiments/results.tsx";
-import * as route13 from "./routes/index.tsx";
-import * as route14 from "./routes/login.tsx";
-import * as route15 from "./routes/problems/[kind].tsx";
-import * as route16 from "./routes/problems/index.tsx";
-import * as route17 from "./routes/settings/index.tsx";
-import * as route18 from "./routes/settings/simulator.tsx";
-import * as route19 from "./routes/settings/theme.tsx";
-import * as route20 from "./routes/settings/tokens.tsx";
-import * as route21 from "./routes/settings/users.tsx";
+import * as route9 from "./routes/experiments/compare.tsx";
+import * as route10 from "./routes/experiments/index.tsx";
+import * as route11 from "./routes/experiments/mine.tsx";
+import * as route12 from "./routes/experiments/new.tsx";
+import * as route13 from "./routes/experiments/results.tsx";
+import * as route14 from "./routes/index.tsx";
+import * as route15 from "./routes/login.tsx";
+import * as route16 from "./routes/problems/[kind].tsx";
+import * as route17 from "./routes/problems/index.tsx";
+import * as route18 from "./routes/settings/index.tsx";
+import * as route19 from "./routes/settings/simulator.tsx";
+import * as route20 from "./routes/settings/theme.tsx";
+import * as route21 from "./routes/settings/tokens.tsx";
+import * as route22 from "./routes/settings/users.tsx";
 import * as island0 from "./islands/AlarmBar.tsx";
 import * as island1 from "./islands/AlarmBoard.tsx";
 import * as island2 from "./islands/CommandForm.tsx";
-import * as island3 from "./islands/DeviceRows.tsx";
-import * as island4 from "./islands/DeviceTable.tsx";
-import * as island5 from "./islands/EventFeed.tsx";
-import * as island6 from "./islands/ExperimentBoard.tsx";
-import * as island7 from "./islands/ExperimentList.tsx";
-import * as island8 from "./islands/History.tsx";
-import * as island9 from "./islands/Keys.tsx";
-import * as island10 from "./islands/RunFiles.tsx";
-import * as island11 from "./islands/RunHead.tsx";
-import * as island12 from "./islands/RunLog.tsx";
-import * as island13 from "./islands/RunPanel.tsx";
-import * as island14 from "./islands/RunPlot.tsx";
-import * as island15 from "./islands/ScriptEditor.tsx";
-import * as island16 from "./islands/SimulatorPanel.tsx";
-import * as island17 from "./islands/StopNotice.tsx";
-import * as island18 from "./islands/TopStatus.tsx";
-import * as island19 from "./islands/WhenReady.tsx";
+import * as island3 from "./islands/CompareChart.tsx";
+import * as island4 from "./islands/DeviceRows.tsx";
+import * as island5 from "./islands/DeviceTable.tsx";
+import * as island6 from "./islands/EventFeed.tsx";
+import * as island7 from "./islands/ExperimentBoard.tsx";
+import * as island8 from "./islands/ExperimentList.tsx";
+import * as island9 from "./islands/History.tsx";
+import * as island10 from "./islands/Keys.tsx";
+import * as island11 from "./islands/RunFiles.tsx";
+import * as island12 from "./islands/RunHead.tsx";
+import * as island13 from "./islands/RunLog.tsx";
+import * as island14 from "./islands/RunPanel.tsx";
+import * as island15 from "./islands/RunPlot.tsx";
+import * as island16 from "./islands/ScriptEditor.tsx";
+import * as island17 from "./islands/SimulatorPanel.tsx";
+import * as island18 from "./islands/StopNotice.tsx";
+import * as island19 from "./islands/TopStatus.tsx";
+import * as island20 from "./islands/WhenReady.tsx";
 
 /** Pages and what wraps them, by their path below routes/. */
 export const routes = {
@@ -53,19 +55,20 @@ export const routes = {
   "events.tsx": route6,
   "experiments/[id].tsx": route7,
   "experiments/archive.tsx": route8,
-  "experiments/index.tsx": route9,
-  "experiments/mine.tsx": route10,
-  "experiments/new.tsx": route11,
-  "experiments/results.tsx": route12,
-  "index.tsx": route13,
-  "login.tsx": route14,
-  "problems/[kind].tsx": route15,
-  "problems/index.tsx": route16,
-  "settings/index.tsx": route17,
-  "settings/simulator.tsx": route18,
-  "settings/theme.tsx": route19,
-  "settings/tokens.tsx": route20,
-  "settings/users.tsx": route21,
+  "experiments/compare.tsx": route9,
+  "experiments/index.tsx": route10,
+  "experiments/mine.tsx": route11,
+  "experiments/new.tsx": route12,
+  "experiments/results.tsx": route13,
+  "index.tsx": route14,
+  "login.tsx": route15,
+  "problems/[kind].tsx": route16,
+  "problems/index.tsx": route17,
+  "settings/index.tsx": route18,
+  "settings/simulator.tsx": route19,
+  "settings/theme.tsx": route20,
+  "settings/tokens.tsx": route21,
+  "settings/users.tsx": route22,
 };
 
 /** Islands by their path. */
@@ -73,21 +76,22 @@ export const islands = {
   "islands/AlarmBar.tsx": island0,
   "islands/AlarmBoard.tsx": island1,
   "islands/CommandForm.tsx": island2,
-  "islands/DeviceRows.tsx": island3,
-  "islands/DeviceTable.tsx": island4,
-  "islands/EventFeed.tsx": island5,
-  "islands/ExperimentBoard.tsx": island6,
-  "islands/ExperimentList.tsx": island7,
-  "islands/History.tsx": island8,
-  "islands/Keys.tsx": island9,
-  "islands/RunFiles.tsx": island10,
-  "islands/RunHead.tsx": island11,
-  "islands/RunLog.tsx": island12,
-  "islands/RunPanel.tsx": island13,
-  "islands/RunPlot.tsx": island14,
-  "islands/ScriptEditor.tsx": island15,
-  "islands/SimulatorPanel.tsx": island16,
-  "islands/StopNotice.tsx": island17,
-  "islands/TopStatus.tsx": island18,
-  "islands/WhenReady.tsx": island19,
+  "islands/CompareChart.tsx": island3,
+  "islands/DeviceRows.tsx": island4,
+  "islands/DeviceTable.tsx": island5,
+  "islands/EventFeed.tsx": island6,
+  "islands/ExperimentBoard.tsx": island7,
+  "islands/ExperimentList.tsx": island8,
+  "islands/History.tsx": island9,
+  "islands/Keys.tsx": island10,
+  "islands/RunFiles.tsx": island11,
+  "islands/RunHead.tsx": island12,
+  "islands/RunLog.tsx": island13,
+  "islands/RunPanel.tsx": island14,
+  "islands/RunPlot.tsx": island15,
+  "islands/ScriptEditor.tsx": island16,
+  "islands/SimulatorPanel.tsx": island17,
+  "islands/StopNotice.tsx": island18,
+  "islands/TopStatus.tsx": island19,
+  "islands/WhenReady.tsx": island20,
 };
