@@ -24,9 +24,11 @@ export class XmlText {
   *push(chunk: Uint8Array): Generator<string> {
     let bytes = chunk;
     if (this.#decoder === null) {
-      bytes = joined(this.#first, chunk);
-      this.#first = bytes;
-      if (bytes.length < 4) return;
+      bytes = this.#first.length === 0 ? chunk : joined(this.#first, chunk);
+      if (bytes.length < 4) {
+        this.#first = bytes.slice();
+        return;
+      }
       this.#start(bytes);
     }
     for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
