@@ -16,6 +16,8 @@ export interface CliHost {
   readSecret(question: string): Promise<string>;
   /** Runs the instrument until it is told to end; resolves with an exit code. */
   serve(ask: ServeAsk): Promise<number>;
+  /** Aborts when a command that runs on is to end; absent: the process's own signals tell. */
+  readonly interruption?: AbortSignal;
   /** Becomes one agent. */
   agent(name: string, args: readonly string[]): Promise<number>;
 }

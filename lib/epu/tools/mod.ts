@@ -6,5 +6,7 @@ export { readListing } from "./listing.ts";
 export { type ListingOptions } from "./listing_projects.ts";
 export { safePath, UnsafePath } from "./paths.ts";
 export { Plan, type PlanAsk, planOf } from "./plan.ts";
+export { simulate, type SimulationAsk, type SimulationEnd } from "./simulate.ts";
+export { SimulationUnreadable, STATE_FILE } from "./simulation_state.ts";
 export { FolderNotEmpty, requireEmptyFolder, writeFiles, type WrittenFiles } from "./skeleton.ts";
 export type { PlannedWrite } from "./timeline.ts";

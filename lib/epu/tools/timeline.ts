@@ -219,7 +219,8 @@ function micrograph(
   options: TimelineOptions,
 ): PlannedWrite[] {
   const stem = micrographStem(hole.id, exposure, session.zoneOffsetMin);
-  const random = new Seeded(session.seed, "exposure", stem);
+  // By numbers, not by the name, whose date would make another session of the same plan at another time.
+  const random = new Seeded(session.seed, "exposure", hole.id, exposure.area.id);
   const defocusM = defocusOf(Math.max(0, hole.order));
   const facts: ImageFacts = {
     ...imageBase(session.seed, session),
