@@ -108,10 +108,18 @@ function begin(ask: SimulationAsk): { plan: Plan; written: number } {
 function startingNow({ plan: ask, clock, timeScale }: SimulationAsk): Plan {
   const plan = planOf({ previews: "pictures", ...ask });
   if (ask?.startAtMs !== undefined) return plan;
+  if (timeScale <= 1) return { ...plan, startAtMs: clock.nowMs() };
+  const pace = new Pace(plan.startAtMs);
   let lastMs = plan.startAtMs;
-  if (timeScale > 1) { for (const { atMs } of generateWrites(plan)) lastMs = atMs; }
+  for (const { atMs } of generateWrites(plan)) {
+    lastMs = atMs;
+    pace.at(atMs);
+  }
   const lengthMs = lastMs - plan.startAtMs;
-  return { ...plan, startAtMs: Math.round(clock.nowMs() - lengthMs * (1 - 1 / timeScale)) };
+  return {
+    ...plan,
+    startAtMs: Math.floor(clock.nowMs() - lengthMs + pace.simulatedMs / timeScale),
+  };
 }
 
 /** Simulated time that passes between writes, without the long waits. */
