@@ -1,4 +1,4 @@
-export { Locks, RESTART_GRACE_MS } from "./store.ts";
+export { Locks, type LocksOptions } from "./locks.ts";
 export type * from "./face.ts";
 export {
   type Asker,
@@ -33,13 +33,14 @@ export {
   PolicyRule,
   priorityOf,
   type RequestOutcome,
+  RESTART_GRACE_MS,
   Revoke,
   TICKET_POLL_MS,
   type TicketState,
   TicketView,
 } from "./model.ts";
 export { locksApi } from "./api.ts";
-export { askerOf, lockScopesOf, ownerNamed } from "./api_asker.ts";
+export { askerOf, commandActor, lockScopesOf, ownerNamed } from "./api_asker.ts";
 export { CLOSE_GOING_AWAY, CLOSE_LOGIN, LockFeeds, SOCKET_CAPACITY } from "./api_feeds.ts";
 export { lockProblem } from "./problems.ts";
 export { lockReply, recordReply, ticketReply } from "./replies.ts";

@@ -98,8 +98,6 @@ export const GroupLock = z.object({
   fences: z.record(z.string(), z.number().int().nonnegative()),
   /** How often its owner changed: each owner has another key. */
   keyVersion: z.number().int().nonnegative(),
-  /** The ticket it was waited for with. */
-  ticketId: z.string().nullable(),
 });
 export type GroupLock = z.infer<typeof GroupLock>;
 

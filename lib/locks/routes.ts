@@ -119,7 +119,9 @@ export const deviceRoute = createRoute({
   tags,
   summary: "Read who holds a device",
   description: "Itself or through a device around it. A `/` in the name is written `%2F`.",
-  request: { params: z.object({ name: DeviceName.openapi({ example: "stirrer" }) }) },
+  request: {
+    params: z.object({ name: z.string().openapi({ example: "stirrer" }).pipe(DeviceName) }),
+  },
   responses: {
     200: jsonReply(
       "The lock, `null` where nobody holds the device",

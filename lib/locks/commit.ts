@@ -1,0 +1,102 @@
+import type { Kv } from "../kv.ts";
+import { accept, refuse } from "../result.ts";
+import type { Draft } from "./draft.ts";
+import { fenceKey, groupKey, logKey, META_KEY, onceKey, POLICY_KEY, waitKey } from "./keys.ts";
+import type { Change } from "./table.ts";
+import type { AuditRecord } from "./model.ts";
+import type { Now } from "./standing.ts";
+import { Meta, storedWaiter } from "./stored.ts";
+
+/** What a commit came to; `foreign`: somebody else wrote, and nothing of this did. */
+export type Committed =
+  | { readonly kind: "written"; readonly meta: Meta; readonly records: readonly AuditRecord[] }
+  | { readonly kind: "foreign" };
+
+/**
+ * Writes a draft in one commit that checks that the table is still the one it was decided on.
+ * @throws {KvUnavailable}
+ */
+export async function commitDraft(
+  kv: Kv,
+  draft: Draft,
+  before: Meta,
+  remove: readonly Deno.KvKey[] = [],
+): Promise<Committed> {
+  const { now } = draft;
+  const records = draft.records.map((record, i): AuditRecord => ({
+    v: 2,
+    seq: before.seq + 1 + i,
+    epoch: before.epoch,
+    atMs: now.wallMs,
+    ...record,
+  }));
+  const meta: Meta = {
+    ...before,
+    revision: before.revision + 1,
+    seq: before.seq + records.length,
+    wallMs: Math.round(now.wallMs),
+  };
+  const { set, gone } = writesOf(draft.changes, now);
+  const writes: (readonly [Deno.KvKey, unknown])[] = [
+    [META_KEY, meta],
+    ...set,
+    ...records.map((record) => [logKey(record.seq), record] as const),
+  ];
+  const done = await kv.transact([META_KEY], ([seen]) => {
+    const stored = seen!.value === null ? null : Meta.parse(seen!.value);
+    if ((stored?.revision ?? 0) !== before.revision || (stored ?? before).realm !== before.realm) {
+      return refuse({ kind: "foreign" as const });
+    }
+    return accept({
+      value: null,
+      set: writes,
+      remove: [...gone, ...remove],
+      events: draft.events,
+    });
+  });
+  return done.ok ? { kind: "written", meta, records } : done.refusal;
+}
+
+/** The last write of each key. */
+function writesOf(
+  changes: readonly Change[],
+  now: Now,
+): { set: (readonly [Deno.KvKey, unknown])[]; gone: Deno.KvKey[] } {
+  const last = new Map<string, { key: Deno.KvKey; value: unknown }>();
+  const put = (key: Deno.KvKey, value: unknown) =>
+    last.set(key.slice(1).join("\n"), { key, value });
+  for (const change of changes) {
+    switch (change.kind) {
+      case "hold": {
+        const { lock, yieldTo } = change.held;
+        put(groupKey(lock.id), { v: 2, lock, yieldTo });
+        break;
+      }
+      case "end":
+        put(groupKey(change.ended.lock.id), undefined);
+        break;
+      case "fence":
+        put(fenceKey(change.deviceId), change.fence);
+        break;
+      case "wait":
+        if (change.waiter.async) put(waitKey(change.waiter.id), storedWaiter(change.waiter, now));
+        break;
+      case "leave":
+        if (change.async) put(waitKey(change.id), undefined);
+        break;
+      case "policy":
+        put(POLICY_KEY, change.policy);
+        break;
+      case "once":
+        put(onceKey(change.key), change.once);
+        break;
+      case "once-over":
+        put(onceKey(change.key), undefined);
+    }
+  }
+  const all = [...last.values()];
+  return {
+    set: all.filter(({ value }) => value !== undefined).map(({ key, value }) => [key, value]),
+    gone: all.filter(({ value }) => value === undefined).map(({ key }) => key),
+  };
+}

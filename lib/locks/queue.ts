@@ -1,0 +1,212 @@
+import { conflictOfHeld, conflictOfWaiter, deviceLocked, grantTo } from "./asking.ts";
+import type { Draft } from "./draft.ts";
+import { type Conflict, type LockRefusal, type PolicyRule, priorityOf } from "./model.ts";
+import { comesBefore, type Held, type Waiter } from "./standing.ts";
+import type { Table } from "./table.ts";
+import { aheadOf, passes, type Standing, standingInWay, wouldTangle } from "./waiting_graph.ts";
+
+/** While many locks are taken from their holders, more than one commit writes. */
+const CLEARING_MS = 5000;
+
+/** What keeps a waiter from its turn: holders, and those who come first. */
+export function blockersOf(table: Table, waiter: Waiter): Conflict[] {
+  return [
+    ...standingOf(table, waiter).map(({ deviceId, heldDeviceId, held }) =>
+      conflictOfHeld(deviceId, heldDeviceId, held)
+    ),
+    ...inFrontOf(table, waiter),
+  ];
+}
+
+export function inFrontOf(table: Table, waiter: Waiter): Conflict[] {
+  return [...aheadOf(table, waiter)]
+    .filter((one) => !passes(table, waiter, one.waiter))
+    .map(({ deviceId, at, waiter }) => conflictOfWaiter(deviceId, at, waiter));
+}
+
+/** Locks in the waiter's way; its own plan's reservation is none, it becomes the lock. */
+function standingOf(table: Table, waiter: Waiter): Standing[] {
+  return standingInWay(table, waiter.ask, new Set(reservationsOf(table, waiter).map(idOf)));
+}
+
+function reservationsOf(table: Table, { owner, ask }: Waiter): Held[] {
+  if (ask.type !== "QUEUE_EXECUTING" || ask.planUid === null) return [];
+  return table.heldBy(owner.actor).filter(({ lock }) =>
+    lock.type === "QUEUE_QUEUED" && lock.planUid === ask.planUid
+  );
+}
+
+const NEVER: PolicyRule = { rule: "never", graceMs: 0, refusable: false };
+const AT_ONCE: PolicyRule = { rule: "immediate", graceMs: 0, refusable: false };
+
+/** What the policy lets `waiter` do to this holder. No rule lets a lower class take from a higher one. */
+export function ruleOver(
+  { policy }: Table,
+  { ask, owner, refusedBy }: Pick<Waiter, "ask" | "owner" | "refusedBy">,
+  { lock }: Held,
+): PolicyRule {
+  if (owner.actor === lock.owner.actor || ask.preempt === "never") return NEVER;
+  if (ask.preempt === "force") return AT_ONCE;
+  if (refusedBy.includes(lock.id)) return NEVER;
+  const ahead = lock.priority - priorityOf(ask.type);
+  if (ahead === 0 && policy.equalPriorityOverride) return AT_ONCE;
+  if (ahead <= 0) return NEVER;
+  const rule = policy.over[ask.type]?.[lock.type] ?? NEVER;
+  return rule.rule === "request" && rule.graceMs === 0 ? AT_ONCE : rule;
+}
+
+/**
+ * Grants the waiter its devices if nothing is in the way, or what is may be taken. `pending`: holders were
+ * asked to yield, or are being removed.
+ */
+export function tryGrant(draft: Draft, waiter: Waiter): Held | "blocked" | "pending" {
+  const { table } = draft;
+  const standing = standingOf(table, waiter).map(({ held }) => held);
+  const rules = new Map(standing.map((held) => [held, ruleOver(table, waiter, held)]));
+  if (standing.some((held) => rules.get(held)!.rule === "never")) return "blocked";
+  if (wouldTangle(table, waiter)) return "blocked";
+  const asked = standing.filter((held) => rules.get(held)!.rule === "request");
+  for (const held of asked) {
+    if (held.lock.state === "held") askToYield(draft, held, waiter, rules.get(held)!);
+  }
+  if (asked.length > 0) return "pending";
+  for (const held of standing) {
+    if (draft.full) {
+      draft.unfinished = true;
+      draft.stir(waiter.ask.deviceIds);
+      return "pending";
+    }
+    takeFrom(draft, held, waiter);
+  }
+  for (const held of reservationsOf(table, waiter)) {
+    draft.end(held, {
+      reason: "released",
+      action: "released",
+      text: "its plan executes",
+      successor: waiter.id,
+    });
+  }
+  return grantTo(draft, waiter);
+}
+
+function takeFrom(draft: Draft, held: Held, { id, ask, owner }: Waiter): void {
+  const forced = ask.preempt === "force";
+  draft.end(held, {
+    reason: forced ? "forced" : "preempted",
+    action: forced ? "force_released" : "preempted",
+    text: ask.reason ?? `Overridden by higher priority ${ask.type}`,
+    by: owner.actor,
+    successor: id,
+  });
+}
+
+function askToYield(draft: Draft, held: Held, waiter: Waiter, rule: PolicyRule): void {
+  const { now } = draft;
+  const revoke = {
+    by: waiter.owner.label,
+    reason: waiter.ask.reason ?? `${waiter.ask.type} asks for it`,
+    deadlineAtMs: now.wallMs + rule.graceMs,
+    refusable: rule.refusable,
+  };
+  const next: Held = {
+    ...held,
+    revokeEndsMs: now.monoMs + rule.graceMs,
+    yieldTo: waiter.id,
+    lock: { ...held.lock, state: "revoking", revoke },
+  };
+  draft.hold(next);
+  draft.record("preempt_requested", next.lock, {
+    lock: next.lock,
+    reason: revoke.reason,
+    by: waiter.owner.actor,
+    successor: waiter.id,
+  });
+}
+
+/** Nobody asks for this lock any more. */
+export function withdraw(draft: Draft, waiterId: string): void {
+  const waiter = draft.table.waiters.get(waiterId);
+  if (waiter === undefined) return;
+  for (const { held } of standingInWay(draft.table, waiter.ask)) {
+    if (held.yieldTo === waiterId) {
+      standAgain(draft, held, "preempt_withdrawn", waiter.owner.actor, null);
+    }
+  }
+}
+
+/** The lock is held as before it was asked for. */
+export function standAgain(
+  draft: Draft,
+  held: Held,
+  action: "preempt_withdrawn" | "preempt_refused",
+  by: string,
+  reason: string | null,
+): Held {
+  const lock = { ...held.lock, state: "held" as const, revoke: null };
+  const next: Held = { ...held, revokeEndsMs: Infinity, yieldTo: null, lock };
+  draft.hold(next);
+  draft.record(action, lock, { lock, by, reason });
+  draft.stir(lock.deviceIds);
+  return next;
+}
+
+/** Takes somebody out of the line without a lock. */
+export function turnAway(draft: Draft, waiter: Waiter, refusal: LockRefusal): void {
+  withdraw(draft, waiter.id);
+  draft.record("dequeued", { ...waiter, deviceIds: waiter.ask.deviceIds, type: waiter.ask.type }, {
+    reason: refusal.kind,
+  });
+  draft.leave(waiter, { kind: "refused", refusal });
+}
+
+/** What somebody hears whose time in line is over. */
+export function timedOut(draft: Draft, waiter: Waiter): LockRefusal {
+  const conflicts = blockersOf(draft.table, waiter);
+  if (waiter.ask.waitMs === 0) return deviceLocked(conflicts, draft.now);
+  return { kind: "wait-timeout", waitedMs: draft.now.wallMs - waiter.sinceMs, conflicts };
+}
+
+/**
+ * One waiter's turn, if it is: `granted` ends its wait. Holders that were asked to yield give it until they
+ * have, whatever it wanted to wait.
+ */
+export function takeTurn(draft: Draft, id: string): Held | "blocked" | "pending" {
+  const waiter = draft.table.waiters.get(id);
+  if (waiter === undefined || !waiter.ready) return "blocked";
+  if (inFrontOf(draft.table, waiter).length > 0) return "blocked";
+  const came = tryGrant(draft, waiter);
+  if (came === "pending") {
+    const endsMs = standingOf(draft.table, waiter)
+      .map(({ held }) => held.revokeEndsMs).filter((ms) => ms !== Infinity);
+    const untilMs = Math.max(
+      waiter.untilMs,
+      ...(endsMs.length > 0 ? endsMs : [draft.now.monoMs + CLEARING_MS]),
+    );
+    if (untilMs !== waiter.untilMs) draft.wait({ ...waiter, untilMs });
+  } else if (came !== "blocked") {
+    draft.leave(draft.table.waiters.get(id)!, { kind: "granted", lock: came.lock });
+  }
+  return came;
+}
+
+/** Gives everybody their turn whom something that became free concerns. */
+export function serve(draft: Draft): void {
+  while (draft.stirred.size > 0) {
+    if (draft.full) {
+      draft.unfinished = true;
+      return;
+    }
+    const names = [...draft.stirred];
+    draft.stirred.clear();
+    const woken = new Map<string, Waiter>();
+    for (const name of names) {
+      for (const [, waiter] of draft.table.waitingMeeting(name)) woken.set(waiter.id, waiter);
+    }
+    const inTurn = [...woken.values()].sort((a, b) => comesBefore(a, b) ? -1 : 1);
+    for (const { id, ask } of inTurn) {
+      if (draft.full) draft.stir(ask.deviceIds);
+      else takeTurn(draft, id);
+    }
+  }
+}
+const idOf = ({ lock }: Held) => lock.id;
