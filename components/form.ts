@@ -14,6 +14,8 @@ export interface Field {
   readonly min?: number;
   readonly max?: number;
   readonly choices?: readonly string[];
+  /** Words for no choice, where one may be left open; default: unchanged. */
+  readonly none?: string;
   readonly initial?: string;
 }
 

@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { PageClock } from "../components/clock.ts";
-import { argsFrom, errorsByField, type Field, fieldsOf, newKey } from "../components/form.ts";
+import { FieldInput } from "../components/FieldInput.tsx";
+import { argsFrom, errorsByField, fieldsOf, newKey } from "../components/form.ts";
 import { inWords } from "../components/format.ts";
 import { connect, deviceOf, instrumentNow, status } from "../components/live.ts";
 import { Time } from "../components/Time.tsx";
@@ -115,56 +116,6 @@ export default function CommandForm(props: Props) {
         </p>
       )}
     </form>
-  );
-}
-
-function FieldInput(
-  { field, id, value, error }: { field: Field; id: string; value: unknown; error?: string },
-) {
-  const shown = value === undefined || value === null ? field.initial ?? "" : String(value);
-  const described = [
-    field.hint === "" ? null : `${id}-hint`,
-    error === undefined ? null : `${id}-error`,
-  ].filter((part) => part !== null).join(" ") || undefined;
-  const common = {
-    id,
-    name: field.name,
-    "aria-describedby": described,
-    "aria-invalid": error === undefined ? undefined : "true" as const,
-  };
-  return (
-    <div class={field.kind === "boolean" ? "field check" : "field"}>
-      <label for={id}>{field.label}</label>
-      {field.kind === "choice"
-        ? (
-          <select {...common}>
-            {!field.required && field.initial === undefined && <option value="">unchanged</option>}
-            {field.choices!.map((choice) => (
-              <option key={choice} value={choice} selected={choice === shown}>{choice}</option>
-            ))}
-          </select>
-        )
-        : field.kind === "boolean"
-        ? <input {...common} type="checkbox" defaultChecked={shown === "true"} />
-        : (
-          <span class="with-unit">
-            <input
-              {...common}
-              type={field.kind === "text" ? "text" : "number"}
-              inputMode={field.kind === "text" ? undefined : "decimal"}
-              step={field.kind === "integer" ? 1 : "any"}
-              min={field.min}
-              max={field.max}
-              required={field.required}
-              defaultValue={shown}
-              autocomplete="off"
-            />
-            {field.unit !== "" && <span class="unit">{field.unit}</span>}
-          </span>
-        )}
-      {field.hint !== "" && <span class="hint" id={`${id}-hint`}>{field.hint}</span>}
-      {error !== undefined && <span class="error" id={`${id}-error`}>{error}</span>}
-    </div>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { editedScript } from "../components/script_text.ts";
 import type { ScriptError, ScriptKind } from "../lib/experiments/model.ts";
 
 /** Where a script that was not sent is kept while its tab lives. */
@@ -44,14 +45,21 @@ export default function ScriptEditor({ script, kind, errors, limitKb }: Props) {
       text.value = draft;
       restored.value = true;
     }
+    if (text.value !== script) tellOthers();
     // A sent script comes back with the page if it is refused. STOP leaves the page too, and keeps it.
     const sent = () => sessionStorage.removeItem(DRAFT);
     current.form?.addEventListener("submit", sent);
     return () => current.form?.removeEventListener("submit", sent);
   }, []);
 
+  /** The parameters' form beside it follows. */
+  function tellOthers() {
+    editedScript.value = { text: text.value, kind: chosen.value };
+  }
+
   function edit(changed: string) {
     text.value = changed;
+    tellOthers();
     restored.value = false;
     if (changed === "" || changed === script) sessionStorage.removeItem(DRAFT);
     else if (changed.length < DRAFT_MOST) sessionStorage.setItem(DRAFT, changed);
@@ -65,6 +73,7 @@ export default function ScriptEditor({ script, kind, errors, limitKb }: Props) {
     if (failure.value !== null) return;
     edit((await file.text()).replaceAll("\r\n", "\n"));
     chosen.value = file.name.endsWith(".ts") ? "typescript" : "python";
+    tellOthers();
   }
 
   function goTo(line: number) {
@@ -145,7 +154,10 @@ export default function ScriptEditor({ script, kind, errors, limitKb }: Props) {
           id="kind"
           name="kind"
           value={chosen}
-          onChange={(event) => chosen.value = event.currentTarget.value as ScriptKind}
+          onChange={(event) => {
+            chosen.value = event.currentTarget.value as ScriptKind;
+            tellOthers();
+          }}
         >
           <option value="python" selected={chosen.value === "python"}>Python</option>
           <option value="typescript" selected={chosen.value === "typescript"}>TypeScript</option>

@@ -75,7 +75,7 @@ export const ACCESS: readonly AccessEntry[] = [
   ...on("PUT", OPERATE, "/api/v1/simulator/time-scale"),
   ...on("POST", OPERATE, "/api/v1/alarms/:id/acknowledge"),
 
-  ...on("POST", SUBMIT, "/api/v1/experiments"),
+  ...on("POST", SUBMIT, "/api/v1/experiments", "/api/v1/experiments/parameters"),
   ...on("POST", { role: "admin", scope: "experiments" }, "/api/v1/experiments/import"),
   ...on(
     "POST",

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { actorOf, type Principal } from "../auth/model.ts";
 import { addAnnotations } from "./annotations_api.ts";
+import { addDeclared } from "./declared_api.ts";
 import { createApi, type HoldfastEnv, invalidRequest } from "../http.ts";
 import { Problem } from "../problem.ts";
 import { type Experiment, ExperimentState } from "./model.ts";
@@ -222,6 +223,7 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
 
   addResults(api, experiments);
   addAnnotations(api, experiments);
+  addDeclared(api);
   return api;
 }
 

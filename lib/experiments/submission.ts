@@ -124,6 +124,8 @@ function titleOf(script: string): string {
   for (const line of script.split("\n").slice(0, 20)) {
     const match = /^\s*(?:#(?!!)|\/\/|\/\*\*?|"""|''')\s*(.*?)\s*(?:"""|'''|\*\/)?$/.exec(line);
     const text = match?.[1]?.replace(/\.$/, "") ?? "";
+    // What it declares is no title, and nor are the lines after it.
+    if (/^parameters:\s*\{/.test(text)) break;
     if (/[\p{L}]{2}/u.test(text) && !/^-\*-|coding[:=]/.test(text)) return text.slice(0, 100);
     if (match === null && line.trim() !== "" && !line.startsWith("#!")) break;
   }

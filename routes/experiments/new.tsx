@@ -1,18 +1,25 @@
 import { createHash } from "node:crypto";
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
+import { formatDuration } from "../../components/format.ts";
+import type { Declared } from "../../components/parameters.ts";
+import ParameterForm from "../../islands/ParameterForm.tsx";
 import ScriptEditor from "../../islands/ScriptEditor.tsx";
 import { actorOf } from "../../lib/auth/mod.ts";
 import {
+  declaredParameters,
   ExperimentAsk,
   type Experiments,
+  Limits,
   ownerOf,
   type Sample,
   sampleName,
   submitProblem,
+  type SubmitRefusal,
 } from "../../lib/experiments/mod.ts";
 import { define, type State } from "../../lib/instrument/mod.ts";
 import { newId } from "../../lib/ids.ts";
+import { readerOf } from "../(_parts)/reader.ts";
 import {
   askOf,
   EMPTY,
@@ -21,31 +28,49 @@ import {
   filledWith,
   readForm,
   type Refused,
-  stirrerOf,
+  settables,
 } from "../(_parts)/submission.ts";
-import { readerOf } from "../(_parts)/reader.ts";
+import {
+  EndFields,
+  errorOf,
+  HoldFields,
+  Labelled,
+  LimitFields,
+} from "../(_parts)/SubmissionFields.tsx";
+
+/** What a check without submitting found: what would be queued. */
+interface Checked {
+  readonly title: string;
+  readonly position: number;
+  readonly devices: readonly string[];
+  readonly wallMs: number | null;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
 
 interface Data {
   filled: Filled;
   refused: Refused | null;
+  checked: Checked | null;
 }
 
 export const handler = define.handlers<Data>({
   async GET(ctx) {
-    const { experiments, devices } = ctx.state.instrument;
+    const { experiments, config } = ctx.state.instrument;
     const query = ctx.url.searchParams;
     const wanted = query.get("sample");
+    const fresh = (filled: Filled) => page({ filled, refused: null, checked: null });
     if (wanted !== null) {
       const [sample] = await samplesCalled(experiments, wanted);
-      return page({ filled: filledWith(sample), refused: null });
+      return fresh(filledWith(sample));
     }
     const from = query.get("from") ?? "";
     const again = /^\d{1,9}$/.test(from) ? await experiments.byNumber(Number(from)) : null;
     const script = again === null ? null : await experiments.script(again);
-    const filled = again === null || script === null
-      ? EMPTY
-      : filledFrom(again, script, stirrerOf(devices.list()));
-    return page({ filled, refused: null });
+    return fresh(
+      again === null || script === null
+        ? EMPTY
+        : filledFrom(again, script, usualLimits(config.experiments)),
+    );
   },
   async POST(ctx) {
     const form = await ctx.req.formData();
@@ -53,40 +78,76 @@ export const handler = define.handlers<Data>({
     const filled = named === null
       ? await readForm(form)
       : filledWith(await sampleToRun(ctx.state.instrument.experiments, String(named)));
-    const outcome = await submit(ctx.state, filled, form.get("key")?.toString());
-    return "id" in outcome
-      ? ctx.redirect(`/experiments/${outcome.id}`, 303)
-      : page({ filled, refused: outcome.refused }, { status: outcome.status });
+    const key = form.get("key")?.toString();
+    const outcome = await submit(ctx.state, filled, { key, checkOnly: form.has("check") });
+    if ("id" in outcome) return ctx.redirect(`/experiments/${outcome.id}`, 303);
+    return "checked" in outcome
+      ? page({ filled, refused: null, checked: outcome.checked })
+      : page({ filled, refused: outcome.refused, checked: null }, { status: outcome.status });
   },
 });
 
-type Outcome = { id: string } | { refused: Refused; status: number };
+type Outcome = { id: string } | { checked: Checked } | { refused: Refused; status: number };
 
-async function submit(state: State, filled: Filled, key: string | undefined): Promise<Outcome> {
-  const { instrument, principal } = state;
-  const asked = askOf(filled, stirrerOf(instrument.devices.list()));
+async function submit(
+  { instrument, principal }: State,
+  filled: Filled,
+  { key, checkOnly }: { key: string | undefined; checkOnly: boolean },
+): Promise<Outcome> {
+  const { experiments, devices } = instrument;
+  const asked = askOf(filled, settables(devices.list()), declaredIn(filled));
   if ("fields" in asked) {
     const text = Object.values(asked.fields).join("; ");
     return { refused: { text, fields: asked.fields, script: [] }, status: 422 };
   }
   const parsed = ExperimentAsk.safeParse(asked.ask);
   if (!parsed.success) {
-    const text = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`)
-      .join("; ");
-    return { refused: { text, fields: {}, script: [] }, status: 422 };
+    const errors = parsed.error.issues.map(({ path, message }) => ({
+      path: path.map(String).join("."),
+      message,
+    }));
+    return { refused: refusedFor(errors), status: 422 };
   }
-  const submitted = await instrument.experiments.submit(parsed.data, {
-    owner: ownerOf(principal),
-    actor: actorOf(principal),
+  const by = { owner: ownerOf(principal), actor: actorOf(principal) };
+  if (checkOnly) {
+    const prepared = await experiments.dryRun(parsed.data, by);
+    if (!prepared.ok) return refusedBy(prepared.refusal);
+    const { title, devices, limits, parameters = {} } = prepared.value.draft;
+    const position = experiments.waitingCount() + 1;
+    return { checked: { title, position, devices, wallMs: limits.wallMs, parameters } };
+  }
+  const submitted = await experiments.submit(parsed.data, {
+    ...by,
     ...(key === undefined || key === "" ? {} : { idempotencyKey: keyOf(key, parsed.data) }),
   });
-  if (submitted.ok) return { id: submitted.value.experiment.id };
-  const problem = submitProblem(submitted.refusal);
-  const script = submitted.refusal.kind === "script-rejected" ? submitted.refusal.errors : [];
+  return submitted.ok ? { id: submitted.value.experiment.id } : refusedBy(submitted.refusal);
+}
+
+function refusedBy(refusal: SubmitRefusal): Outcome {
+  const { status, detail } = submitProblem(refusal);
+  if (refusal.kind === "invalid-ask") return { refused: refusedFor(refusal.errors), status };
+  const script = refusal.kind === "script-rejected" ? refusal.errors : [];
+  return { refused: { text: detail, fields: {}, script }, status };
+}
+
+/** Each error beside its field, and all of them above. */
+function refusedFor(errors: readonly { path: string; message: string }[]): Refused {
   return {
-    refused: { text: problem.detail, fields: {}, script },
-    status: problem.status,
+    text: errors.map(({ path, message }) => `${path.replace(/^parameters\./, "")}: ${message}`)
+      .join("; "),
+    fields: Object.fromEntries(errors.map(({ path, message }) => [path, message])),
+    script: [],
   };
+}
+
+/** What the script declares; `null` where it declares nothing that can be read. */
+function declaredIn({ script, kind }: Filled): Declared | null {
+  const declared = declaredParameters(script, kind);
+  return declared.ok ? declared.value : null;
+}
+
+function usualLimits({ limits }: { limits: unknown }): Limits {
+  return Limits.parse(limits);
 }
 
 /** One press or two of the same form make one experiment; a form that was changed since makes another. */
@@ -97,9 +158,9 @@ function keyOf(key: string, ask: ExperimentAsk): string {
 
 export default define.page<typeof handler>(async function NewExperiment(ctx) {
   const { instrument } = ctx.state;
-  const { filled, refused } = ctx.data;
+  const { filled, refused, checked } = ctx.data;
   const { mayOperate } = readerOf(ctx);
-  const { experiments, devices, config, status } = instrument;
+  const { experiments, devices, config, status, clock } = instrument;
   if (!mayOperate) {
     return (
       <section class="card narrow">
@@ -114,8 +175,17 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
   const samples = await experiments.samples();
   const views = devices.list();
   const actuators = views.filter(({ capability }) => capability.kind === "actuator");
-  const stirrer = stirrerOf(views);
-  const waiting = (await experiments.queue()).length;
+  const settable = settables(views);
+  const shared = { filled, refused };
+  const parameterErrors: Record<string, string> = {};
+  for (const [path, message] of Object.entries(refused?.fields ?? {})) {
+    const [of, name = "", item] = path.split(".");
+    if (of !== "parameters") continue;
+    // An item of a list is wrong in the field of its list, where people count from 1.
+    const text = item === undefined ? message : `item ${Number(item) + 1}: ${message}`;
+    const before = parameterErrors[name];
+    parameterErrors[name] = before === undefined ? text : `${before}; ${text}`;
+  }
   return (
     <>
       <Head>
@@ -123,7 +193,9 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
       </Head>
       <div class="head">
         <h1>Submit an experiment</h1>
-        <span class="sub">{placeText(experiments.running() !== null, waiting)}</span>
+        <span class="sub">
+          {placeText(experiments.running() !== null, experiments.waitingCount())}
+        </span>
       </div>
       {refused !== null && (
         <section class="notice notice-crit" role="alert">
@@ -132,13 +204,14 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
           <span class="grow">{refused.text}</span>
         </section>
       )}
+      {checked !== null && <CheckResult checked={checked} />}
       <form
         class="submission"
         method="post"
         action="/experiments/new"
         encType="multipart/form-data"
       >
-        <input type="hidden" name="key" value={newId<"Submission">(instrument.clock)} />
+        <input type="hidden" name="key" value={newId<"Submission">(clock)} />
         <section class="card" aria-label="Script">
           <header>
             <h2>Script</h2>
@@ -165,12 +238,21 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
           </p>
         </section>
         <div class="col">
+          <ParameterForm
+            declared={declaredIn(filled)}
+            values={{ ...filled.parameters }}
+            errors={parameterErrors}
+          />
           <section class="card" aria-label="Run">
             <header>
               <h2>Run</h2>
             </header>
-            <div class="field">
-              <label for="title">Title</label>
+            <Labelled
+              id="title"
+              label="Title"
+              hint="what colleagues see in the queue"
+              error={errorOf(refused, "title")}
+            >
               <input
                 id="title"
                 name="title"
@@ -179,51 +261,15 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
                 autocomplete="off"
                 aria-describedby="title-hint"
               />
-              <span class="hint" id="title-hint">what colleagues see in the queue</span>
-            </div>
-            <div class="field">
-              <label for="wall">Longest time it may take</label>
-              <span class="with-unit">
-                <input
-                  class="short"
-                  id="wall"
-                  name="wallMinutes"
-                  inputMode="decimal"
-                  defaultValue={filled.wallMinutes}
-                  autocomplete="off"
-                  aria-describedby="wall-hint"
-                  aria-invalid={refused?.fields.wallMinutes === undefined ? undefined : "true"}
-                />
-                <span class="unit">min</span>
-              </span>
-              <span class="hint" id="wall-hint">empty: no limit</span>
-              <FieldError text={refused?.fields.wallMinutes} />
-            </div>
-            {stirrer !== null && (
-              <div class="field">
-                <label for="stirrer">Stirrer at the end</label>
-                <span class="with-unit">
-                  <input
-                    class="short"
-                    id="stirrer"
-                    name="stirrer"
-                    inputMode="decimal"
-                    defaultValue={filled.stirrer}
-                    autocomplete="off"
-                    aria-describedby="stirrer-hint"
-                    aria-invalid={refused?.fields.stirrer === undefined ? undefined : "true"}
-                  />
-                  <span class="unit">% duty</span>
-                </span>
-                <span class="hint" id="stirrer-hint">
-                  everything goes to its safe state at the end; empty: the stirrer stops too, and
-                  cells settle
-                </span>
-                <FieldError text={refused?.fields.stirrer} />
-              </div>
-            )}
-            <div class="field">
-              <label for="interrupt">If a power cut interrupts it</label>
+            </Labelled>
+            <LimitFields {...shared} usual={usualLimits(config.experiments)} />
+            <EndFields {...shared} devices={settable} />
+            <HoldFields {...shared} devices={settable} />
+            <Labelled
+              id="interrupt"
+              label="If a power cut interrupts it"
+              error={errorOf(refused, "onInterrupt")}
+            >
               <select id="interrupt" name="onInterrupt">
                 {INTERRUPTS.map(([value, label]) => (
                   <option key={value} value={value} selected={filled.onInterrupt === value}>
@@ -231,8 +277,8 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
                   </option>
                 ))}
               </select>
-            </div>
-            <details class="field" open={filled.devices.length > 0}>
+            </Labelled>
+            <details class="field more-fields" open={filled.devices.length > 0}>
               <summary>
                 Devices it holds:{" "}
                 {filled.devices.length === 0 ? "all that move" : filled.devices.length}
@@ -252,7 +298,10 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
                 ))}
               </fieldset>
             </details>
-            <button class="btn btn-main" type="submit">Submit experiment</button>
+            <div class="row">
+              <button class="btn btn-main" type="submit">Submit experiment</button>
+              <button class="btn" type="submit" name="check" value="1">Check only</button>
+            </div>
           </section>
         </div>
       </form>
@@ -260,15 +309,36 @@ export default define.page<typeof handler>(async function NewExperiment(ctx) {
   );
 });
 
+/** What a dry run found: nothing was queued or kept. */
+function CheckResult({ checked: { title, position, devices, wallMs, parameters } }: {
+  checked: Checked;
+}) {
+  const values = Object.entries(parameters);
+  return (
+    <section class="notice notice-info" role="status" aria-label="Result of the check">
+      <span class="dot" />
+      <b>Checked, not submitted</b>
+      <span class="grow">
+        The script and all values are fine. {title === "" ? "It" : `“${title}”`} would wait at place
+        {" "}
+        {position}, hold {devices.length === 0 ? "every actuator" : devices.join(", ")}, and{" "}
+        {wallMs === null
+          ? "run without a limit of time"
+          : `run for ${formatDuration(wallMs)} at most`}
+        {values.length > 0 &&
+          `, with ${
+            values.map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(", ")
+          }`}.
+      </span>
+    </section>
+  );
+}
+
 const INTERRUPTS = [
   ["fail", "leave it interrupted"],
   ["requeue", "put it back into the queue"],
   ["resume", "run it again in the same folder"],
 ] as const;
-
-function FieldError({ text }: { text: string | undefined }) {
-  return text === undefined ? null : <span class="error">{text}</span>;
-}
 
 function placeText(isRunning: boolean, waiting: number): string {
   if (!isRunning && waiting === 0) return "The instrument is free: it starts at once.";

@@ -85,7 +85,7 @@ Deno.test("pages on a simulated instrument, as a browser without scripts has the
     form.set("file", new File([SHORT_RUN], "as_file.ts"));
     form.set("script", "this text does not count");
     form.set("wallMinutes", "2,5");
-    form.set("stirrer", "20");
+    form.set("end.stirrer.duty", "20");
     const { status, location } = await textOf(instrument, "/experiments/new", {
       method: "POST",
       body: form,
