@@ -144,6 +144,14 @@ export function orphanPartKey(root: string, path: string, part?: number): Deno.K
     : ["epu", "orphan_part", root, digestOf(path), part];
 }
 
+/** An atlas's file as it was read, JSON text cut into pieces: sessions that come later may share it. */
+export function atlasFileKey(root?: string, path?: string, part?: number): Deno.KvKey {
+  if (root === undefined) return ["epu", "atlas_file"];
+  return part === undefined
+    ? ["epu", "atlas_file", root, digestOf(path!)]
+    : ["epu", "atlas_file", root, digestOf(path!), part];
+}
+
 /** `StoredFinding`. */
 export function findingKey(scope?: string, code?: string, path?: string): Deno.KvKey {
   if (scope === undefined) return ["epu", "finding"];

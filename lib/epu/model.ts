@@ -147,7 +147,9 @@ export const Atlas = z.strictObject({
   description: Maybe.text,
   storageFolder: Maybe.text,
   acquiredAtMs: Maybe.atMs,
-  /** Image of the whole atlas, path below the atlas root, as found on disk. */
+  /** Name of the watched folder, or of the atlas root, that the paths lie below. */
+  root: Maybe.text,
+  /** Image of the whole atlas, path below the atlas root. */
   imagePath: Maybe.text,
   imageWidthPx: Maybe.int,
   imageHeightPx: Maybe.int,
@@ -263,6 +265,9 @@ export const FoilHole = z.strictObject({
   /** Hole at the centre of the cluster this one is exposed from. */
   primaryHoleId: Maybe.int,
   positionInCluster: Maybe.int,
+  /** Newer EPU gives a place instead of a number. */
+  positionInClusterX: Maybe.number,
+  positionInClusterY: Maybe.number,
   beamShiftId: Maybe.int,
   /** From the hole's own image: EPU's centre search. */
   centerXPx: Maybe.number,

@@ -1,0 +1,64 @@
+import type { Kv } from "../kv.ts";
+import { EntityRef } from "./model.ts";
+
+/** What differs between two stores that know the same: ids of ours, and when something was seen. */
+const TIMES = new Set([
+  "createdAtMs",
+  "changedAtMs",
+  "seenAtMs",
+  "firstSeenAtMs",
+  "lastSeenAtMs",
+  "sinceMs",
+  "tries",
+]);
+
+/**
+ * Everything kept of cryo-EM sessions as one text, equal for two stores exactly when they know the same: ids
+ * of ours are named by what they stand for, times of seeing are left out, lines are sorted. `files`: manifest
+ * entries with size, digest and state too.
+ */
+export async function canonicalDump(
+  kv: Pick<Kv, "list">,
+  { files = true }: { files?: boolean } = {},
+): Promise<string> {
+  const names = new Map<string, string>();
+  const rows: { key: Deno.KvKey; value: unknown }[] = [];
+  for await (const { key, value } of kv.list({ prefix: ["epu"] })) rows.push({ key, value });
+  const naturalOf = new Map<string, string>();
+  for (const { key, value } of rows) {
+    if (key[1] === "acquisition_by_epu") naturalOf.set(String(value), String(key[2]).slice(0, 12));
+  }
+  for (const { key, value } of rows) {
+    if (key[1] !== "entity_by_id") continue;
+    const { kind, acquisitionId, squareId, holeId, tileId } = EntityRef.parse(value);
+    const own = [squareId, holeId, tileId].filter((part) => part !== undefined).join("/");
+    names.set(String(key[2]), `<${kind} ${naturalOf.get(acquisitionId) ?? "?"} ${own}>`);
+  }
+  for (const { key, value } of rows) {
+    // Several exposures of one hole are told apart by their name.
+    if (key[1] !== "micrograph") continue;
+    const { stem } = value as { stem: string };
+    names.set(String(key[3]), `<micrograph ${stem}>`);
+  }
+  const lines: string[] = [];
+  for (const { key, value } of rows) {
+    const kind = String(key[1]);
+    if (!files && kind === "file") continue;
+    // How far a sender is with them says nothing of what is known.
+    if (kind === "shipped" || kind === "outbox") continue;
+    lines.push(JSON.stringify([key, value], (name, part) => canonical(name, part, names)));
+  }
+  return lines.sort().join("\n");
+}
+
+function canonical(name: string, value: unknown, names: ReadonlyMap<string, string>): unknown {
+  if (TIMES.has(name)) return undefined;
+  if (typeof value === "string") return names.get(value) ?? value;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    // A preview's own path stands in its row; which file spoke last of none does not matter.
+    const { path: _path, ...others } = value as Record<string, unknown>;
+    const entries = name === "sources" ? others : value as Record<string, unknown>;
+    return Object.fromEntries(Object.entries(entries).sort(([a], [b]) => a < b ? -1 : 1));
+  }
+  return value;
+}

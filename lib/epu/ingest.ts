@@ -1,0 +1,843 @@
+import type { Clock } from "../clock.ts";
+import { newId } from "../ids.ts";
+import type { Kv } from "../kv.ts";
+import type { Log } from "../log.ts";
+import { accept } from "../result.ts";
+import { Turns } from "../turns.ts";
+import { emptyCounts } from "./counts.ts";
+import { FindingBook } from "./findings.ts";
+import { Folders } from "./files.ts";
+import { type AtlasChoice, chooseAtlas, type DriveMapping } from "./ingest_atlas.ts";
+import type { Op, Touched } from "./ingest_bench.ts";
+import { Committer, type OpGroup } from "./ingest_commit.ts";
+import { factsOf, type FileSays, sessionFields } from "./ingest_facts.ts";
+import {
+  acquisitionByEpuKey,
+  acquisitionKey,
+  atlasKey,
+  countKey,
+  entityKey,
+  folderKey,
+  folderScope,
+  holeByIdKey,
+  holeKey,
+  linkKey,
+  micrographByHoleKey,
+  micrographKey,
+  naturalKeyOf,
+  squareKey,
+  tileKey,
+} from "./keys.ts";
+import {
+  Acquisition,
+  type Atlas,
+  type Counts,
+  type FileEntry,
+  type Finding,
+  type FoilHole,
+  type GridSquare,
+  type Micrograph,
+  type Orphan,
+  type Tile,
+  type TileLink,
+} from "./model.ts";
+import { OrphanBook } from "./orphans.ts";
+import type { SessionFile } from "./read/files.ts";
+import { fileKindOf } from "./read/mod.ts";
+import type { TakenFile } from "./watch/mod.ts";
+
+/** One file as the watcher took it, or what has become of it. */
+export type Taken = TakenFile;
+
+export interface IngestOptions {
+  readonly kv: Kv;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A hole or square that its children name is made by itself after this time, ms. */
+  readonly graceMs: number;
+  readonly drives: readonly DriveMapping[];
+  /** The folder of a root on this machine. */
+  readonly dirOf: (root: string) => string;
+}
+
+const ACTOR = "system";
+/** Files of one commit, where they are small. */
+const TOGETHER_MAX = 24;
+
+/**
+ * Takes in what files say, in any order, as often as they are told: rows are found again by EPU's own ids, and
+ * a file is done when its manifest entry says so, which is written last.
+ */
+export class Ingest {
+  readonly committer: Committer;
+  readonly #turns = new Turns();
+  /** Which atlas file each acquisition has taken its atlas from. */
+  readonly #joined = new Map<string, string>();
+
+  private constructor(
+    private readonly options: IngestOptions,
+    private readonly folders: Folders,
+    private readonly orphans: OrphanBook,
+    private readonly findings: FindingBook,
+  ) {
+    this.committer = new Committer(options.kv, options.clock);
+  }
+
+  static async open(options: IngestOptions): Promise<Ingest> {
+    const { kv } = options;
+    const ingest = new Ingest(
+      options,
+      await Folders.open(kv),
+      await OrphanBook.open(kv),
+      await FindingBook.open(kv),
+    );
+    await ingest.#turns.take(() => ingest.#resume());
+    return ingest;
+  }
+
+  /** Resolves once all of `batch` is on the disk. One batch after another. */
+  take(batch: readonly Taken[]): Promise<void> {
+    return this.#turns.take(() => this.#take(batch));
+  }
+
+  /** Does `work` while nothing is taken in. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.take(work);
+  }
+
+  /**
+   * Adopts orphans whose parent is here, and makes the parents of those that waited for longer than the
+   * grace: most holes never get a file of their own. `now`: for all, however long they waited.
+   */
+  sweep(now = false): Promise<void> {
+    return this.#turns.take(() => this.#sweep(now));
+  }
+
+  async #take(batch: readonly Taken[]): Promise<void> {
+    const [touched, told] = [
+      batch.filter((one) => one.unchanged),
+      batch.filter((one) => !one.unchanged),
+    ];
+    if (touched.length > 0) await this.#touch(touched);
+    await this.#takeTold(told);
+  }
+
+  async #touch(files: readonly Taken[]): Promise<void> {
+    const nowMs = this.options.clock.nowMs();
+    await this.committer.run({
+      acquisitionId: null,
+      subject: files[0]!.root,
+      actor: ACTOR,
+      groups: files.map((taken) => [{ on: "file", entry: entryOf(taken, nowMs) }]),
+      sift: true,
+      event: () => null,
+    });
+  }
+
+  async #takeTold(batch: readonly Taken[]): Promise<void> {
+    // Files of one acquisition that stand side by side share commits.
+    let together: Taken[] = [];
+    let owner: string | null = null;
+    const flush = async () => {
+      if (together.length > 0 && owner !== null) await this.#takeMany(owner, together);
+      together = [];
+    };
+    for (const taken of batch) {
+      const acquisitionId = this.#ownerOf(taken);
+      const isSmall = taken.kind !== "session" && taken.kind !== "atlas" &&
+        taken.kind !== "square-metadata";
+      if (acquisitionId !== owner || together.length >= TOGETHER_MAX || !isSmall) await flush();
+      owner = acquisitionId;
+      if (acquisitionId !== null && isSmall) together.push(taken);
+      else await this.#takeOne(taken, acquisitionId);
+    }
+    await flush();
+  }
+
+  #ownerOf({ root, path }: { root: string; path: string }): string | null {
+    const named = fileKindOf(path);
+    return "folder" in named ? this.folders.acquisitionOf(root, named.folder) : null;
+  }
+
+  async #takeOne(taken: Taken, acquisitionId: string | null): Promise<void> {
+    if (taken.state === "taken" && taken.file?.kind === "session") {
+      return await this.#takeSession(taken, taken.file);
+    }
+    if (taken.state === "taken" && taken.file?.kind === "atlas") {
+      return await this.#takeAtlas(taken);
+    }
+    if (acquisitionId !== null) return await this.#takeMany(acquisitionId, [taken]);
+    const named = fileKindOf(taken.path);
+    const isOfAtlas = named.kind === "atlas" ||
+      (named.kind === "pixels" && (named.of === "atlas" || named.of === "tile"));
+    const belongs = "folder" in named && !isOfAtlas && named.kind !== "bookkeeping";
+    const folder = "folder" in named ? named.folder : "";
+    if (taken.state !== "taken" || !belongs) {
+      return await this.#note(taken, folderScope(taken.root, folder));
+    }
+    await this.#shelve(taken, null, {
+      scope: folderScope(taken.root, folder),
+      parentKind: "acquisition",
+      parentKey: folder,
+    });
+  }
+
+  /** Files of a known acquisition: those whose parent is here are written, the others wait for it. */
+  async #takeMany(a: string, files: readonly Taken[]): Promise<void> {
+    const says = await this.#understood(a, files);
+    const present = await this.#parentsHere(a, says);
+    const groups: OpGroup[] = [];
+    const made = new Set<string>();
+    let sift = false;
+    for (const { taken, facts } of says) {
+      if (taken.state !== "taken" || facts === null) {
+        groups.push(this.#noteOps(taken, a));
+        continue;
+      }
+      const { awaits, stray } = facts;
+      if (stray !== undefined) {
+        await this.#write(a, groups.splice(0), sift);
+        const place = { scope: a, parentKind: "hole", parentKey: `?/${stray}` } as const;
+        await this.#shelve(taken, a, place);
+        continue;
+      }
+      if (awaits !== null) {
+        const parentKey = parentKeyOf(awaits);
+        const here = present.has(`${awaits.kind}:${parentKey}`) ||
+          made.has(`${awaits.kind}:${parentKey}`);
+        if (!here) {
+          await this.#write(a, groups.splice(0), sift);
+          await this.#shelve(taken, a, { scope: a, parentKind: awaits.kind, parentKey });
+          continue;
+        }
+      }
+      if (facts.retract !== null) sift = true;
+      groups.push(...await this.#opsOf(a, taken, facts, made));
+    }
+    const about = files.length === 1 ? says[0]!.facts?.retract ?? null : null;
+    await this.#write(a, groups, sift, about?.of === "square" ? about.squareId : null);
+  }
+
+  /** What each file says, and `null` where it says nothing of entities. */
+  async #understood(
+    a: string,
+    files: readonly Taken[],
+  ): Promise<{ taken: Taken; facts: FileSays | null }[]> {
+    const acquisition = await this.#acquisition(a);
+    const strays = new Map<number, number | null>();
+    for (const { path } of files) {
+      const named = fileKindOf(path);
+      if ("squareId" in named && named.squareId === null && "holeId" in named) {
+        strays.set(named.holeId, null);
+      }
+    }
+    const holeIds = [...strays.keys()];
+    const found = await this.committer.read(holeIds.map((id) => holeByIdKey(a, id)));
+    for (const [i, id] of holeIds.entries()) strays.set(id, found[i]!.value as number | null);
+    return files.map((taken) => ({
+      taken,
+      facts: taken.state !== "taken" ? null : factsOf(taken.path, taken.file, taken.digest, {
+        root: taken.root,
+        zoneMin: acquisition.zoneMin,
+        squareOfHole: (holeId) => strays.get(holeId) ?? null,
+      }),
+    }));
+  }
+
+  async #parentsHere(
+    a: string,
+    says: readonly { facts: FileSays | null }[],
+  ): Promise<ReadonlySet<string>> {
+    const wanted = new Map<string, Deno.KvKey>();
+    for (const { facts } of says) {
+      if (facts?.awaits == null) continue;
+      const { kind, squareId, holeId } = facts.awaits;
+      wanted.set(
+        `${kind}:${parentKeyOf(facts.awaits)}`,
+        kind === "square" ? squareKey(a, squareId) : holeKey(a, squareId, holeId),
+      );
+    }
+    const found = await this.committer.read([...wanted.values()]);
+    return new Set([...wanted.keys()].filter((_, i) => found[i]!.value !== null));
+  }
+
+  /** All ops of one file, in groups; those who waited for what it brings come with it. */
+  async #opsOf(
+    a: string,
+    taken: Taken,
+    facts: FileSays,
+    made: Set<string>,
+  ): Promise<OpGroup[]> {
+    const groups: OpGroup[] = [];
+    for (const statement of facts.statements) {
+      groups.push(await this.#withAdoptees(a, statement, made));
+    }
+    if (facts.retract !== null) groups.push(...await this.#withdrawals(a, facts, facts.retract));
+    const waited = this.orphans.find(taken.root, taken.path);
+    groups.push([
+      ...(waited === null ? [] : [await this.#adoptedOp(waited)]),
+      ...this.#noteOps(taken, a),
+    ]);
+    return groups;
+  }
+
+  /** A statement and those who waited for what it makes: one group, for one commit. */
+  async #withAdoptees(a: string, statement: Op, made: Set<string>): Promise<OpGroup> {
+    const group: Op[] = [statement];
+    for (const parent of parentsMadeBy(statement)) {
+      if (made.has(parent)) continue;
+      made.add(parent);
+      group.push(...await this.#adoptees(a, parent, made));
+    }
+    return group;
+  }
+
+  async #adoptees(a: string, parent: string, made: Set<string>): Promise<Op[]> {
+    const ops: Op[] = [];
+    for (const orphan of this.orphans.waitingFor(a, parent)) {
+      const shelved = await this.orphans.shelved(orphan);
+      const taken: Taken = { ...shelved, state: "taken" };
+      const [{ facts } = { facts: null }] = await this.#understood(a, [taken]);
+      if (facts === null) continue;
+      for (const statement of facts.statements) {
+        ops.push(...await this.#withAdoptees(a, statement, made));
+      }
+      ops.push(await this.#adoptedOp(orphan), ...this.#noteOps(taken, a));
+    }
+    return ops;
+  }
+
+  async #adoptedOp(orphan: Orphan): Promise<Op> {
+    return { on: "adopted", orphan, parts: await this.orphans.partsOf(orphan) };
+  }
+
+  /** The file's manifest entry, and what a person should know of it. */
+  #noteOps(taken: Taken, scope: string): Op[] {
+    return [
+      ...this.findings.changes(scope, taken, this.options.clock.nowMs()),
+      { on: "file", entry: entryOf(taken, this.options.clock.nowMs()) },
+    ];
+  }
+
+  async #note(taken: Taken, scope: string): Promise<void> {
+    const ops = this.#noteOps(taken, scope);
+    await this.committer.run({
+      acquisitionId: null,
+      subject: taken.root,
+      actor: ACTOR,
+      groups: [ops],
+      sift: true,
+      event: (touched) =>
+        touched.files + touched.findings === 0 ? null : {
+          type: "epu.file",
+          subject: taken.root,
+          actor: ACTOR,
+          text: `${taken.path}: ${taken.error ?? taken.state}`,
+          data: { root: taken.root, path: taken.path, state: taken.state, scope },
+        },
+    });
+    this.findings.keep(ops);
+  }
+
+  /** Keeps what was read until its parent is here. */
+  async #shelve(
+    taken: Taken,
+    a: string | null,
+    place: Pick<Orphan, "scope" | "parentKind" | "parentKey">,
+  ): Promise<void> {
+    const sinceMs = this.options.clock.nowMs();
+    const orphan: Orphan = {
+      v: 1,
+      ...place,
+      root: taken.root,
+      path: taken.path,
+      kind: taken.kind,
+      sinceMs,
+    };
+    const { state: _state, ...shelved } = taken;
+    const parts = this.orphans.cut(shelved);
+    const before = this.orphans.find(taken.root, taken.path);
+    const moved = before !== null && (before.scope !== place.scope ||
+      before.parentKey !== place.parentKey || before.parentKind !== place.parentKind);
+    const notes = this.#noteOps({ ...taken, state: "orphaned" }, place.scope);
+    const partsBefore = before === null ? 0 : await this.orphans.partsOf(before);
+    const ops: Op[] = [
+      // What it says stays: only the place where it waits is another.
+      ...(moved ? [{ on: "adopted", orphan: before, parts: 0 } as const] : []),
+      { on: "orphan", orphan, parts, partsBefore },
+      ...notes,
+    ];
+    await this.committer.run({
+      acquisitionId: a,
+      subject: a ?? taken.root,
+      actor: ACTOR,
+      groups: [ops],
+      sift: false,
+      event: () =>
+        before !== null && !moved ? null : ({
+          type: "epu.orphan",
+          subject: a ?? taken.root,
+          actor: ACTOR,
+          text: `${taken.path} waits for its ${place.parentKind}`,
+          data: { ...place, root: taken.root, path: taken.path, acquisitionId: a },
+        }),
+    });
+    this.#keepBooks(ops);
+  }
+
+  #keepBooks(ops: readonly Op[]): void {
+    this.findings.keep(ops);
+    for (const op of ops) {
+      if (op.on === "orphan") this.orphans.add(op.orphan);
+      else if (op.on === "adopted") this.orphans.remove(op.orphan);
+    }
+  }
+
+  async #write(
+    a: string,
+    groups: readonly OpGroup[],
+    sift: boolean,
+    squareId: number | null = null,
+  ): Promise<void> {
+    if (groups.length === 0) return;
+    const touched = await this.committer.run({
+      acquisitionId: a,
+      subject: a,
+      actor: ACTOR,
+      groups,
+      sift,
+      event: (touched, counts) => changeEvent(a, touched, counts, squareId),
+    });
+    this.#keepBooks(groups.flat());
+    if (hasEntities(touched)) await this.#reopen(a);
+  }
+
+  /** A later change reopens what was finished. */
+  async #reopen(a: string): Promise<void> {
+    if (!this.folders.isFinished(a)) return;
+    await this.setState(a, "started", ACTOR, "new files came");
+  }
+
+  /** Moves the acquisition to `state`, with its event. */
+  async setState(
+    a: string,
+    state: Acquisition["state"],
+    actor: string,
+    reason: string,
+  ): Promise<Acquisition | null> {
+    const { clock, kv } = this.options;
+    const nowMs = clock.nowMs();
+    const key = acquisitionKey(a);
+    const done = await kv.transact<Acquisition | null, never>([key], ([seen]) => {
+      if (seen!.value === null) return accept({ value: null });
+      const row = Acquisition.parse(seen!.value);
+      if (row.state === state) return accept({ value: row });
+      const ended = state === "completed" || state === "abandoned";
+      const next: Acquisition = {
+        ...row,
+        state,
+        endedAtMs: ended ? nowMs : null,
+        pausedAtMs: state === "paused" ? nowMs : null,
+        sources: { ...row.sources, person: { path: actor, seenAtMs: nowMs } },
+        changedAtMs: nowMs,
+      };
+      return accept({
+        value: next,
+        set: [[key, next]],
+        events: [{
+          type: "epu.acquisition",
+          subject: a,
+          actor,
+          text: `${state}: ${reason}`,
+          data: { acquisitionId: a, state, acquisition: true },
+        }],
+      });
+    });
+    const row = done.ok ? done.value : null;
+    if (row !== null) this.folders.setState(a, row.state);
+    return row;
+  }
+
+  async #takeSession(taken: Taken, file: SessionFile): Promise<void> {
+    const named = fileKindOf(taken.path);
+    const folder = named.kind === "session" ? named.folder : "";
+    const a = await this.#acquisitionFor(taken.root, folder, file);
+    await this.#takeMany(a, [taken]);
+    await this.#adoptFolder(a, taken.root, folder);
+    await this.#joinAtlas(a);
+  }
+
+  /** Found again by what stays when a folder moves, or made. */
+  async #acquisitionFor(root: string, folder: string, file: SessionFile): Promise<string> {
+    const { kv, clock } = this.options;
+    const fields = sessionFields(file, root, folder);
+    const isNameless = fields.name === "" && fields.epuId === null && fields.startedAtMs === null;
+    const natural = naturalKeyOf(
+      isNameless ? { ...fields, name: folderScope(root, folder) } : fields,
+    );
+    const here = this.folders.acquisitionOf(root, folder);
+    const fresh = newId(clock);
+    const nowMs = clock.nowMs();
+    const keys = [acquisitionByEpuKey(natural), folderKey(root, folder)];
+    if (here !== null) keys.push(acquisitionKey(here));
+    const done = await kv.transact<string, never>(keys, ([byEpu, inFolder, hereRow]) => {
+      const known = byEpu!.value === null ? null : String(byEpu!.value);
+      // EPU fills its session in steps: the same id in the same folder is the same session.
+      const row = hereRow?.value == null ? null : Acquisition.parse(hereRow.value);
+      const grown = known === null && row !== null &&
+        (row.epuId === null || row.epuId === fields.epuId);
+      const id = known ?? (grown ? row.id : fresh);
+      const set: [Deno.KvKey, unknown][] = [];
+      if (known === null) set.push([acquisitionByEpuKey(natural), id]);
+      const placed = inFolder!.value as { acquisitionId: string } | null;
+      if (placed?.acquisitionId !== id) {
+        set.push([folderKey(root, folder), { v: 1, acquisitionId: id }]);
+      }
+      if (known === null && !grown) {
+        const made = Acquisition.parse({
+          v: 1,
+          id,
+          acquisitionId: id,
+          inferred: true,
+          sources: {},
+          createdAtMs: nowMs,
+          changedAtMs: nowMs,
+          name: fields.name,
+          state: "started",
+          folder,
+          areas: [],
+          squaresListed: null,
+        });
+        set.push(
+          [acquisitionKey(id), made],
+          [countKey(id), emptyCounts(nowMs)],
+          [entityKey(id), { v: 1, kind: "acquisition", acquisitionId: id }],
+        );
+      }
+      return accept({ value: id, set });
+    });
+    const id = done.ok ? done.value : fresh;
+    this.folders.put(root, folder, id);
+    return id;
+  }
+
+  /** Those who waited for the session of this folder. */
+  async #adoptFolder(a: string, root: string, folder: string): Promise<void> {
+    const scope = folderScope(root, folder);
+    const waiting = [...this.orphans.of(scope)];
+    waiting.sort((x, y) => rankOf(x.path) - rankOf(y.path) || (x.path < y.path ? -1 : 1));
+    for (let i = 0; i < waiting.length; i += TOGETHER_MAX) {
+      const some = waiting.slice(i, i + TOGETHER_MAX);
+      const files: Taken[] = [];
+      for (const orphan of some) {
+        const shelved = await this.orphans.shelved(orphan);
+        files.push({ ...shelved, state: "taken" });
+      }
+      // Big files one by one: each sifts and withdraws for itself.
+      const big = files.filter(({ kind }) => kind === "square-metadata");
+      for (const one of big) await this.#takeMany(a, [one]);
+      const small = files.filter(({ kind }) => kind !== "square-metadata");
+      if (small.length > 0) await this.#takeMany(a, small);
+      // Those that wait on, now for a square or a hole, stand under another key; the rest are written.
+      for (const orphan of some) await this.#leave(orphan);
+    }
+    await this.#rescope(scope, a);
+  }
+
+  /** Takes an orphan off the place where it waited, should it still stand there. */
+  async #leave(orphan: Orphan): Promise<void> {
+    if (!this.orphans.has(orphan)) return;
+    const ops = [await this.#adoptedOp(orphan)];
+    await this.committer.run({
+      acquisitionId: null,
+      subject: orphan.root,
+      actor: ACTOR,
+      groups: [ops],
+      sift: false,
+      event: () => null,
+    });
+    this.#keepBooks(ops);
+  }
+
+  /** Findings of files that have an acquisition now. */
+  async #rescope(scope: string, a: string): Promise<void> {
+    for (const finding of [...this.findings.of(scope)]) {
+      const over: Op[] = [{ on: "finding-over", finding }];
+      const event = () => null;
+      const ask = { subject: a, actor: ACTOR, sift: false, event };
+      const anew: Op[] = [{ on: "finding", finding: { ...finding, scope: a } }];
+      await this.committer.run({ ...ask, acquisitionId: a, groups: [anew] });
+      await this.committer.run({ ...ask, acquisitionId: null, groups: [over] });
+      this.#keepBooks([...over, ...anew]);
+    }
+  }
+
+  async #takeAtlas(taken: Taken): Promise<void> {
+    const { state: _state, ...shelved } = taken;
+    await this.orphans.keepAtlas(shelved);
+    for (const a of this.folders.acquisitions()) await this.#joinAtlas(a, taken);
+    await this.#note(taken, folderScope(taken.root, folderOf(taken.path)));
+  }
+
+  /** The acquisition's atlas, should its file be here: several sessions may share one. */
+  async #joinAtlas(a: string, changed?: Taken): Promise<void> {
+    const acquisition = await this.#acquisition(a);
+    const { drives, dirOf, clock } = this.options;
+    const choice = chooseAtlas(acquisition.atlasPath, this.orphans.atlases(), { drives, dirOf });
+    const path = acquisition.folder === ""
+      ? "EpuSession.dm"
+      : `${acquisition.folder}/EpuSession.dm`;
+    const about = { root: acquisition.root ?? "", path, kind: "atlas-link" };
+    const findings = atlasFindings(choice, path, acquisition.atlasPath);
+    const groups: OpGroup[] = [];
+    const changes = this.findings.changes(a, { ...about, findings }, clock.nowMs());
+    if (changes.length > 0) groups.push(changes);
+    const name = choice.kind === "found" ? `${choice.atlas.root}/${choice.atlas.path}` : null;
+    const isNew = this.#joined.get(a) !== name ||
+      (changed !== undefined && `${changed.root}/${changed.path}` === name);
+    if (choice.kind === "found" && isNew) {
+      const shelved = await this.orphans.atlas(choice.atlas);
+      const [one] = await this.#understood(a, [{ ...shelved, state: "taken" }]);
+      const facts = one!.facts!;
+      const made = new Set<string>();
+      // The atlas itself last: where it stands, all it says has been written.
+      const [atlas, ...others] = facts.statements;
+      for (const statement of others) {
+        groups.push(await this.#withAdoptees(a, statement, made));
+      }
+      groups.push(...await this.#withdrawals(a, facts, { of: "atlas" }), [atlas!]);
+    }
+    await this.#write(a, groups, true);
+    if (name !== null) this.#joined.set(a, name);
+  }
+
+  /** What earlier forms of a file said and this one does not. */
+  async #withdrawals(
+    a: string,
+    { statements }: FileSays,
+    retract: NonNullable<FileSays["retract"]>,
+  ): Promise<OpGroup[]> {
+    const { kv } = this.options;
+    const groups: OpGroup[] = [];
+    const said = new Set<string>();
+    for (const one of statements) {
+      if (one.on === "square") said.add(`s${one.squareId}`);
+      else if (one.on === "hole") said.add(`h${one.holeId}`);
+      else if (one.on === "micrograph") said.add(`m${one.stem}`);
+      else if (one.on === "tile") said.add(`t${one.tileId}`);
+      else if (one.on === "link") said.add(`l${one.link.squareId}/${one.link.tileId}`);
+    }
+    if (retract.of === "square") {
+      const { squareId } = retract;
+      const source = "square-metadata";
+      const ids: string[] = [];
+      for await (const { key } of kv.list({ prefix: micrographByHoleKey(a, squareId) })) {
+        ids.push(String(key.at(-1)));
+      }
+      for (const { value } of await this.committer.read(ids.map((id) => micrographKey(a, id)))) {
+        if (value === null) continue;
+        const { stem, holeId, listed } = value as Micrograph;
+        if (!listed || said.has(`m${stem}`)) continue;
+        groups.push([{ on: "withdraw-micrograph", squareId, holeId, stem, source }]);
+      }
+      for await (const { value } of kv.list({ prefix: holeKey(a, squareId) })) {
+        const { holeId, sources } = value as FoilHole;
+        if (sources[source] === undefined || said.has(`h${holeId}`)) continue;
+        groups.push([{ on: "withdraw-hole", squareId, holeId, source }]);
+      }
+      return groups;
+    }
+    const source = retract.of;
+    for await (const { value } of kv.list({ prefix: squareKey(a) })) {
+      const { squareId, sources } = value as GridSquare;
+      if (sources[source] === undefined || said.has(`s${squareId}`)) continue;
+      groups.push([{ on: "withdraw-square", squareId, source }]);
+    }
+    if (retract.of === "session") return groups;
+    for await (const { value } of kv.list({ prefix: tileKey(a) })) {
+      const { tileId, sources } = value as Tile;
+      if (sources.atlas === undefined || said.has(`t${tileId}`)) continue;
+      groups.push([{ on: "withdraw-tile", tileId }]);
+    }
+    for await (const { value } of kv.list({ prefix: linkKey(a) })) {
+      const { squareId, tileId } = value as TileLink;
+      if (!said.has(`l${squareId}/${tileId}`)) {
+        groups.push([{ on: "withdraw-link", squareId, tileId }]);
+      }
+    }
+    return groups;
+  }
+
+  /** What was cut off between a session or a parent and those who waited for it. */
+  async #resume(): Promise<void> {
+    for (const a of this.folders.acquisitions()) {
+      const atlas = await this.options.kv.get(atlasKey(a)) as Atlas | null;
+      const path = atlas?.sources.atlas?.path;
+      if (atlas === null || path === undefined) await this.#joinAtlas(a);
+      else this.#joined.set(a, `${atlas.root}/${path}`);
+    }
+    await this.#sweep(false);
+  }
+
+  async #sweep(now: boolean): Promise<void> {
+    const { clock, graceMs } = this.options;
+    for (const scope of this.orphans.scopes()) {
+      if (scope.startsWith("@")) {
+        const [first] = this.orphans.of(scope);
+        const a = this.folders.acquisitionOf(first!.root, first!.parentKey);
+        if (a !== null) await this.#adoptFolder(a, first!.root, first!.parentKey);
+        continue;
+      }
+      const due: Orphan[] = [];
+      for (const orphan of this.orphans.of(scope)) {
+        const waitedMs = clock.nowMs() - orphan.sinceMs;
+        // A clock that stepped back makes nobody wait for ever.
+        // Nobody can make the parent of a hole whose square is unknown.
+        if (orphan.parentKey.startsWith("?/")) continue;
+        if (now || waitedMs >= graceMs || waitedMs < 0) due.push(orphan);
+      }
+      due.sort((x, y) => rankOf(x.path) - rankOf(y.path) || (x.path < y.path ? -1 : 1));
+      for (let i = 0; i < due.length; i += TOGETHER_MAX) {
+        const files: Taken[] = [];
+        for (const orphan of due.slice(i, i + TOGETHER_MAX)) {
+          // It may have been adopted by the parent one before it made.
+          if (!this.orphans.has(orphan)) continue;
+          files.push({ ...await this.orphans.shelved(orphan), state: "taken" });
+        }
+        const groups: OpGroup[] = [];
+        const made = new Set<string>();
+        for (const { taken, facts } of await this.#understood(scope, files)) {
+          if (facts !== null) groups.push(...await this.#opsOf(scope, taken, facts, made));
+        }
+        await this.#write(scope, groups, false);
+      }
+    }
+  }
+
+  async #acquisition(a: string): Promise<Acquisition> {
+    return Acquisition.parse(await this.options.kv.get(acquisitionKey(a)));
+  }
+}
+
+function parentKeyOf({ kind, squareId, holeId }: NonNullable<FileSays["awaits"]>): string {
+  return kind === "square" ? `${squareId}` : `${squareId}/${holeId}`;
+}
+
+/** `square:1`, `hole:1/2`: whom a statement brings into being, so that those who wait may follow. */
+function parentsMadeBy(op: Op): string[] {
+  switch (op.on) {
+    case "square":
+      return [`square:${op.squareId}`];
+    case "hole":
+    case "image":
+    case "micrograph": {
+      const own = op.holeId === 0
+        ? []
+        : [`hole:${op.squareId}/${op.holeId}`, `hole:?/${op.holeId}`];
+      return [`square:${op.squareId}`, ...own];
+    }
+    default:
+      return [];
+  }
+}
+
+function rankOf(path: string): number {
+  return fileKindOf(path).rank;
+}
+
+function folderOf(path: string): string {
+  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
+}
+
+function entryOf(taken: Taken, nowMs: number): FileEntry {
+  const { root, path, kind, sizeBytes, mtimeMs, digest, state, tries, error } = taken;
+  return {
+    v: 1,
+    root,
+    path,
+    kind,
+    sizeBytes,
+    mtimeMs,
+    digest,
+    state,
+    tries,
+    error,
+    firstSeenAtMs: nowMs,
+    changedAtMs: nowMs,
+  };
+}
+
+function hasEntities(touched: Touched): boolean {
+  return touched.acquisition || touched.atlas || touched.squares.size > 0 ||
+    touched.micrographs.size > 0;
+}
+
+const IDS_MAX = 200;
+
+/** What a live page and whoever passes entities on need: which rows to read again. */
+function changeEvent(
+  a: string,
+  touched: Touched,
+  counts: Counts | null,
+  squareId: number | null,
+) {
+  const { acquisition, atlas, squares, micrographs, holes, files, orphans, findings } = touched;
+  if (!hasEntities(touched) && files + orphans + findings === 0) return null;
+  const squareIds = new Set(squares);
+  if (squareId !== null) squareIds.add(squareId);
+  const parts = [
+    acquisition ? "session" : "",
+    atlas ? "atlas" : "",
+    some(squareIds.size, "square"),
+    some(holes, "hole"),
+    some(micrographs.size, "micrograph"),
+    orphans + findings + files === 0 ? "" : some(files, "file"),
+  ].filter((part) => part !== "");
+  return {
+    type: "epu.changed",
+    subject: a,
+    actor: ACTOR,
+    text: parts.join(", ") || "findings",
+    data: {
+      acquisitionId: a,
+      acquisition,
+      atlas,
+      // More than these: read all of them.
+      squareIds: squareIds.size > IDS_MAX ? null : [...squareIds],
+      micrographIds: micrographs.size > IDS_MAX ? null : [...micrographs],
+      holes,
+      files,
+      ...(counts === null ? {} : { counts }),
+    },
+  };
+}
+
+function some(count: number, noun: string): string {
+  return count === 0 ? "" : `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function atlasFindings(choice: AtlasChoice, path: string, atlasPath: string | null): Finding[] {
+  const finding = { severity: "warning", path, where: "AtlasId" } as const;
+  switch (choice.kind) {
+    case "found":
+    case "unnamed":
+      return [];
+    case "missing":
+      return [{
+        ...finding,
+        code: "atlas-unreachable",
+        text: `The atlas "${atlasPath}" is in none of the folders that are watched`,
+        consequence: "Squares have no place on the atlas until it is found; name its folder in " +
+          "atlas_roots, or the drive in drives",
+      }];
+    case "several":
+      return [{
+        ...finding,
+        code: "atlas-ambiguous",
+        text: `The atlas "${atlasPath}" may be any of ${
+          choice.candidates.slice(0, 5).map(({ root, path }) => `"${root}/${path}"`).join(", ")
+        }`,
+        consequence: "None is taken; name the drive in drives, so that the path leads to one",
+      }];
+  }
+}
