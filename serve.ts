@@ -90,6 +90,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
   async function close(): Promise<void> {
     instrument.stream.close();
     instrument.compat.close();
+    instrument.lockFeeds.close();
     const finished = Promise.all(listeners.map((listener) => listener.shutdown()));
     // Before any client is waited for: one that never finishes its request must keep no actuator on.
     await instrument.devices.close();

@@ -6,6 +6,7 @@ import { eventsApi } from "../lib/events_api.ts";
 import { experimentsApi } from "../lib/experiments/mod.ts";
 import { createApi, type HoldfastEnv } from "../lib/http.ts";
 import { type Instrument, instrumentApi } from "../lib/instrument/mod.ts";
+import { commandActor, locksApi } from "../lib/locks/mod.ts";
 import { streamApi, telemetryApi } from "../lib/telemetry/mod.ts";
 
 /** Where the native API stands. */
@@ -14,11 +15,20 @@ export const API_BASE = "/api/v1";
 /** Every domain's router below `API_BASE`; what they describe makes `/api/openapi.json`. */
 export function nativeApi(instrument: Instrument): OpenAPIHono<HoldfastEnv> {
   const { devices, telemetry, stream, clock, events, alarms, auth, experiments } = instrument;
+  const { locks, lockFeeds } = instrument;
   const unitOf = (deviceId: string, channel: string) =>
     devices.view(deviceId)?.capability.channels.find(({ id }) => id === channel)?.unit ?? null;
   const api = createApi();
   api.route("/", instrumentApi(instrument));
-  api.route("/", devicesApi(devices));
+  api.route(
+    "/",
+    devicesApi(devices, (deviceId, principal, header) =>
+      commandActor(locks, principal, deviceId, {
+        key: header("x-lock-key"),
+        client: header("x-lock-client"),
+      })),
+  );
+  api.route("/", locksApi(locks, lockFeeds));
   api.route("/", telemetryApi(telemetry, clock, unitOf));
   api.route("/", streamApi(stream));
   api.route("/", eventsApi(events));

@@ -13,6 +13,7 @@ import { Problem } from "../lib/problem.ts";
 import { security } from "../lib/security.ts";
 import { API_BASE, nativeApi } from "./api.ts";
 import { originals } from "./compat.ts";
+import { locksFaceShapes } from "./compat_coordination.ts";
 
 export interface Site {
   /** Folder that holds `_fresh/` and `static/`. */
@@ -39,6 +40,7 @@ export async function buildApp(
   const meter = new RequestMeter(clock);
   app.onError(problemHandler(log));
   app.use("*", meter.middleware);
+  app.use("*", locksFaceShapes);
   app.use("*", ...security({ config, auth, clock, machineName: site.machineName }));
   app.route("/", healthApi(instrument, meter));
   app.route(API_BASE, nativeApi(instrument));

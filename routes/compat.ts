@@ -1,7 +1,9 @@
 import { Hono } from "hono";
 import type { NodeDevices } from "../lib/compat/mod.ts";
+import type { Coordination } from "../lib/coordination/mod.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
 import type { Kv } from "../lib/kv.ts";
+import { coordinationCompat, locksFaceOnly } from "./compat_coordination.ts";
 import { hubCompat } from "./compat_hub.ts";
 import { nodeCompat } from "./compat_node.ts";
 import { nodeRunsCompat } from "./compat_node_runs.ts";
@@ -11,6 +13,7 @@ import { webCompat, type WebSources } from "./compat_web.ts";
 export interface OriginalsSources extends WebSources {
   readonly devices: NodeDevices;
   readonly kv: Kv;
+  readonly coordination: Coordination;
 }
 
 /**
@@ -19,8 +22,10 @@ export interface OriginalsSources extends WebSources {
  */
 export function originals(sources: OriginalsSources): Hono<HoldfastEnv> {
   return new Hono<HoldfastEnv>()
+    .route("/", coordinationCompat(sources.coordination))
     .route("/", webCompat(sources))
     .route("/", nodeRunsCompat(sources))
     .route("/", hubCompat(sources.experiments))
-    .route("/", nodeCompat(sources));
+    .route("/", nodeCompat(sources))
+    .route("/", locksFaceOnly());
 }

@@ -1,6 +1,7 @@
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { actorOf } from "../lib/auth/model.ts";
 import type { Coordination } from "../lib/coordination/mod.ts";
+import type { Face } from "../lib/compat/mod.ts";
 import { BodyFaults, notJson } from "../lib/fastapi.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
 
@@ -64,6 +65,62 @@ export function coordinationCompat(coordination: Coordination): Hono<HoldfastEnv
     api.all(path, (c) => c.json({ detail: "Method Not Allowed" }, 405, { allow }));
   }
   return api;
+}
+
+/** What a browser needs of the pages to show `/docs` and what an error's page says. */
+const ASIDE = /^\/(css|icons|problems|_fresh)\/|^\/(icon\.svg|favicon\.ico)$/;
+
+/** The locks' own port shows no pages: what nothing above took is not there. */
+export function locksFaceOnly(): Hono<HoldfastEnv> {
+  return new Hono<HoldfastEnv>()
+    .get("/redoc", onLocksFace((c) => c.redirect("/docs", 302)))
+    .get("/openapi.json", onLocksFace((c) => c.redirect("/api/openapi.json", 302)))
+    .all(
+      "*",
+      onLocksFace((c) => ASIDE.test(c.req.path) ? null : c.json({ detail: "Not Found" }, 404)),
+    );
+}
+
+/**
+ * On the locks' own port: refusals of paths and methods, and the answer to `OPTIONS`, as the original gives
+ * them. To be used before everything else.
+ */
+export const locksFaceShapes: MiddlewareHandler<HoldfastEnv> = async (c, next) => {
+  await next();
+  if (faceOf(c) !== "locks" || c.res.status === 101) return;
+  const { status, headers } = c.res;
+  const isProblem = headers.get("content-type") === "application/problem+json";
+  const title = status === 404 ? "Not Found" : status === 405 ? "Method Not Allowed" : null;
+  const isNative = c.req.path.startsWith("/api/v1/");
+  if (isProblem && title !== null && !isNative) {
+    const kept = new Headers(headers);
+    kept.set("content-type", "application/json");
+    c.res = undefined;
+    c.res = new Response(JSON.stringify({ detail: title }), { status, headers: kept });
+  }
+  if (c.req.method === "OPTIONS" && status === 204) {
+    const kept = new Headers(headers);
+    kept.set("content-type", "text/plain; charset=utf-8");
+    c.res = undefined;
+    c.res = new Response("OK", { status: 200, headers: kept });
+  }
+  if (c.res.headers.has("access-control-allow-origin")) {
+    c.header("access-control-allow-credentials", "true");
+  }
+};
+
+function faceOf(c: Context<HoldfastEnv>): Face | undefined {
+  return (c.env as { readonly face?: Face } | undefined)?.face;
+}
+
+function onLocksFace(
+  act: (c: Context<HoldfastEnv>) => Response | null,
+): MiddlewareHandler<HoldfastEnv> {
+  return async (c, next) => {
+    const reply = faceOf(c) === "locks" ? act(c) : null;
+    if (reply !== null) return reply;
+    await next();
+  };
 }
 
 /** Errors of the body in the original's shape; nothing is cached. */

@@ -52,7 +52,7 @@ export class Coordination {
   constructor({ locks, feeds, clock, exposeLockKeys = false }: CoordinationOptions) {
     this.#locks = locks;
     this.#clock = clock;
-    this.#shownKey = exposeLockKeys ? (lock) => this.#keyOf(lock) : (lock) => locks.keyHash(lock);
+    this.#shownKey = (lock) => exposeLockKeys ? locks.keyToExpose(lock) : locks.keyHash(lock);
     this.#subscribers = new Subscribers({
       feeds,
       clock,
@@ -87,6 +87,8 @@ export class Coordination {
     assertLength("reason", asked.reason, 500);
     assertLength("plan_uid", asked.plan_uid, 200);
     const asker = compatAsker(principal, asked.user_id);
+    const standing = this.#locks.byDevice(device).value;
+    if (standing !== null && isColleagues(standing, asker)) return told(device, standing);
     const endless = asked.timeout === null || asked.timeout === 0;
     const mayEndless = asker.may.includes("lock:unbounded");
     const leaseMs = !endless
@@ -110,6 +112,7 @@ export class Coordination {
       return { status: 200, body: denied(`Device ${device} is not free`) };
     }
     const { lock, key } = outcome.value.grant;
+    if (isColleagues(lock, asker)) return told(device, lock);
     const { expiresAtMs } = lock;
     return {
       status: 200,
@@ -215,14 +218,6 @@ export class Coordination {
     };
     return this.#listed;
   }
-
-  #keyOf(lock: GroupLock): string {
-    // Only where the configuration says that everybody may know every key.
-    const granted = this.#locks.grantOf(lock.id, {
-      asker: { ...lock.owner, asserted: false, may: [] },
-    });
-    return granted.ok ? granted.value.key : this.#locks.keyHash(lock);
-  }
 }
 
 const STORE_UNAVAILABLE: Reply = {
@@ -232,27 +227,36 @@ const STORE_UNAVAILABLE: Reply = {
 
 /** Behind a login that login owns the lock, and `user_id` tells its users apart; else it is all there is. */
 function compatAsker(principal: Principal, userId: string): Asker {
-  const asker = askerOf(principal, undefined);
+  const asker = askerOf(principal);
   return principal.kind === "local"
     ? { ...asker, actor: `asserted:${userId}`, label: userId, asserted: true }
     : { ...asker, client: userId };
 }
 
+/** Whether another user of the same login holds it, which to the lock service is the same owner. */
+function isColleagues(lock: GroupLock, asker: Asker): boolean {
+  return lock.owner.actor === asker.actor && lock.owner.client !== asker.client;
+}
+
+function told(device: string, { type, expiresAtMs }: GroupLock): Reply {
+  return { status: 200, body: denied(lockedBy(device, type, expiresAtMs)) };
+}
+
 function denial(device: string, refusal: LockRefusal): Reply {
-  const told = (message: string): Reply => ({ status: 200, body: denied(message) });
+  const no = (message: string): Reply => ({ status: 200, body: denied(message) });
   switch (refusal.kind) {
     case "device-locked":
     case "wait-timeout":
-      return told(conflictText(device, refusal.conflicts[0]));
+      return no(conflictText(device, refusal.conflicts[0]));
     case "would-deadlock":
     case "cancelled":
-      return told(refusal.text);
+      return no(refusal.text);
     case "unknown-device":
-      return told(`Device ${device} is not known`);
+      return no(`Device ${device} is not known`);
     case "queue-full":
-      return told(`Device ${device}: too many wait already`);
+      return no(`Device ${device}: too many wait already`);
     case "lock-lost":
-      return told(`Device ${device}: the lock was lost at once (${refusal.reason})`);
+      return no(`Device ${device}: the lock was lost at once (${refusal.reason})`);
     case "not-permitted":
       return { status: 403, body: { detail: refusal.text } };
     case "invalid":
@@ -262,7 +266,7 @@ function denial(device: string, refusal: LockRefusal): Reply {
     case "lock-unknown":
     case "ticket-unknown":
     case "not-revoking":
-      return told(`Device ${device} is not free`);
+      return no(`Device ${device} is not free`);
   }
 }
 

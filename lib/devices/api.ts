@@ -1,7 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { z } from "zod";
-import { actorOf } from "../auth/model.ts";
+import { actorOf, type Principal } from "../auth/model.ts";
 import { createApi, type HoldfastEnv, invalidRequest } from "../http.ts";
 import { Problem } from "../problem.ts";
 import type { Result } from "../result.ts";
@@ -30,8 +30,18 @@ const FORM = /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i;
 /** STOP waits no longer for its own body. */
 const BODY_MS_MAX = 100;
 
+/** As whom a command to a device is judged; `header` gives what came with it. */
+export type CommandActor = (
+  deviceId: string,
+  principal: Principal,
+  header: (name: string) => string | undefined,
+) => string;
+
 /** Devices, STOP, agents and the simulator; to be mounted at `/api/v1`. Roles stand in `lib/access.ts`. */
-export function devicesApi(devices: Devices): OpenAPIHono<HoldfastEnv> {
+export function devicesApi(
+  devices: Devices,
+  commandActor: CommandActor = (_deviceId, principal) => actorOf(principal),
+): OpenAPIHono<HoldfastEnv> {
   const api = createApi();
 
   api.openapi(listRoute, (c) => c.json({ devices: devices.list() }, 200));
@@ -46,11 +56,12 @@ export function devicesApi(devices: Devices): OpenAPIHono<HoldfastEnv> {
   api.openapi(commandRoute, async (c) => {
     const { op, args } = c.req.valid("json");
     const idempotencyKey = c.req.valid("header")["idempotency-key"];
+    const deviceId = c.req.valid("param").id;
     const done = await devices.command({
-      deviceId: c.req.valid("param").id,
+      deviceId,
       op,
       args,
-      actor: actorOf(c.get("principal")),
+      actor: commandActor(deviceId, c.get("principal"), (name) => c.req.header(name)),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       signal: c.req.raw.signal,
     });

@@ -3,11 +3,12 @@ import type { Auth } from "../auth/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { Compat } from "../compat/mod.ts";
 import type { Config } from "../config.ts";
+import type { Coordination } from "../coordination/mod.ts";
 import type { Devices } from "../devices/mod.ts";
 import type { EventLog } from "../events.ts";
 import type { Experiments } from "../experiments/mod.ts";
 import type { Kv } from "../kv.ts";
-import type { Locks } from "../locks/mod.ts";
+import type { LockFeeds, Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
 import type { LiveStream, Telemetry } from "../telemetry/mod.ts";
 import type { InstrumentStatus } from "./model.ts";
@@ -22,6 +23,10 @@ export interface Instrument {
   readonly events: EventLog;
   readonly auth: Auth;
   readonly locks: Locks;
+  /** Who watches the locks. */
+  readonly lockFeeds: LockFeeds;
+  /** The device coordination service's words for them. */
+  readonly coordination: Coordination;
   readonly devices: Devices;
   readonly telemetry: Telemetry;
   readonly stream: LiveStream;

@@ -3,12 +3,13 @@ import { Auth } from "../auth/mod.ts";
 import type { Clock } from "../clock.ts";
 import { Compat } from "../compat/mod.ts";
 import type { Config } from "../config.ts";
+import { Coordination } from "../coordination/mod.ts";
 import type { DataFolder } from "../data_folder.ts";
 import { type AgentSpec, Devices } from "../devices/mod.ts";
 import { EventLog } from "../events.ts";
 import { Experiments, type ExperimentsOptions, holdGate, publicView } from "../experiments/mod.ts";
 import { Kv } from "../kv.ts";
-import { Locks } from "../locks/mod.ts";
+import { LockFeeds, Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
 import { LiveStream, Telemetry } from "../telemetry/mod.ts";
 import type { Instrument } from "./instrument.ts";
@@ -121,6 +122,13 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
   );
 
   const { viewersMax } = config.stream;
+  const lockFeeds = new LockFeeds(locks, clock, viewersMax);
+  const coordination = new Coordination({
+    locks,
+    feeds: lockFeeds,
+    clock,
+    exposeLockKeys: config.coordination.exposeLockKeys,
+  });
   const compat = await Compat.open({ kv, clock, log, devices, experiments, alarms, viewersMax });
 
   kv.onEvents((happened) => {
@@ -130,6 +138,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
         const cameWithLogin = (actor: string) => /^(user|token):/.test(actor);
         stream.disconnect(cameWithLogin);
         compat.feed.disconnect(cameWithLogin);
+        lockFeeds.disconnect(cameWithLogin);
       }
     }
   });
@@ -145,6 +154,8 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     events,
     auth,
     locks,
+    lockFeeds,
+    coordination,
     devices,
     telemetry,
     stream,
@@ -157,6 +168,8 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
       stopHousekeeping();
       stream.close();
       compat.close();
+      lockFeeds.close();
+      coordination.close();
       await experiments.close();
       await devices.close();
       telemetry.close();

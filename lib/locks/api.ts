@@ -50,7 +50,8 @@ export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<Hold
 
   api.openapi(requestRoute, async (c) => {
     const body = c.req.valid("json");
-    const asker = writerOf(c);
+    const { "idempotency-key": idempotencyKey, prefer } = c.req.valid("header");
+    const asker = writerOf(c, idempotencyKey);
     const ask = lockAskOf(body);
     if (body.dry_run === true) {
       const found = locks.canAccess(ask, asker);
@@ -60,7 +61,6 @@ export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<Hold
         conflicts: found.conflicts.map(conflictReply),
       }, 200);
     }
-    const { "idempotency-key": idempotencyKey, prefer } = c.req.valid("header");
     const respondAsync = /(^|[,;\s])respond-async($|[,;\s])/i.test(prefer ?? "");
     const outcome = valueOf(
       await locks.request(ask, asker, {
@@ -273,17 +273,17 @@ export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<Hold
 }
 
 /** Who asks, as the program names itself in `x-lock-client`. */
-function askedBy(c: Context<HoldfastEnv>): Asker {
-  return askerOf(c.get("principal"), c.req.header("x-lock-client"));
+function askedBy(c: Context<HoldfastEnv>, once?: string): Asker {
+  return askerOf(c.get("principal"), c.req.header("x-lock-client"), once);
 }
 
-function writerOf(c: Context<HoldfastEnv>): Asker {
+function writerOf(c: Context<HoldfastEnv>, once: string | undefined): Asker {
   if (!lockScopesOf(c.get("principal")).includes("lock:write")) {
     throw new Problem("not-permitted", "Your role or token may not take locks", {
       needs: "lock:write",
     });
   }
-  return askedBy(c);
+  return askedBy(c, once);
 }
 
 function proofOf(c: Context<HoldfastEnv>): Proof {

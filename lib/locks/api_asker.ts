@@ -1,4 +1,5 @@
 import { actorOf, atLeast, type Principal } from "../auth/model.ts";
+import type { LockService } from "./face.ts";
 import type { Asker, LockOwner, LockScope } from "./model.ts";
 
 /** Longest name a program may give itself. */
@@ -23,19 +24,47 @@ export function lockScopesOf(principal: Principal): LockScope[] {
   return scopes;
 }
 
+/** What a program on this machine is where nobody logs in and no browser's cookie tells it from others. */
+const NOBODY = "local";
+
 /**
- * Who asks. Where people log in it is the login; elsewhere whoever is at this machine, and what they say
- * of themselves counts for as much as that.
+ * Who asks. Where people log in it is the login. Elsewhere it is the browser, or the program by the name
+ * it gives itself; one without a name is nobody twice, so that two of them never share a lock: `once`
+ * stands for a request that is repeated.
  */
-export function askerOf(principal: Principal, client: string | undefined): Asker {
-  const actor = actorOf(principal);
+export function askerOf(principal: Principal, client?: string, once?: string): Asker {
+  const name = client?.trim().slice(0, CLIENT_LENGTH_MAX) || null;
   return {
-    actor,
-    label: labelOf(principal),
-    client: client?.trim().slice(0, CLIENT_LENGTH_MAX) || null,
+    actor: actorNamed(principal, name ?? once ?? crypto.randomUUID()),
+    label: principal.kind === "local" && name !== null ? name : labelOf(principal),
+    client: name,
     asserted: principal.kind === "local",
     may: lockScopesOf(principal),
   };
+}
+
+/**
+ * Who sends a command to a device: the holder, where the command brings its lock's key; the program by its
+ * own name; else whoever is logged in.
+ */
+export function commandActor(
+  locks: Pick<LockService, "byDevice" | "grantOf">,
+  principal: Principal,
+  deviceId: string,
+  { key, client }: { key?: string | undefined; client?: string | undefined },
+): string {
+  if (key !== undefined) {
+    const lock = locks.byDevice(deviceId).value;
+    const owned = lock !== null && locks.grantOf(lock.id, { asker: askerOf(principal), key }).ok;
+    if (owned) return lock.owner.actor;
+  }
+  const name = client?.trim();
+  return name ? actorNamed(principal, name.slice(0, CLIENT_LENGTH_MAX)) : actorOf(principal);
+}
+
+function actorNamed(principal: Principal, program: string): string {
+  const actor = actorOf(principal);
+  return principal.kind === "local" && principal.owner === NOBODY ? `${actor}/${program}` : actor;
 }
 
 /** The owner a lock is handed to: an actor string as it is, a bare name as that user. */

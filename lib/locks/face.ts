@@ -168,4 +168,6 @@ export interface LockService {
 
   /** `sha256:` and 16 hex digits: by this a holder recognises its own in a list. */
   keyHash(lock: GroupLock): string;
+  /** The key itself: for set-ups that are configured to show it to everybody, and for nothing else. */
+  keyToExpose(lock: GroupLock): string;
 }

@@ -344,6 +344,10 @@ export class Locks implements face.LockService {
     return this.#keys.hashOf(lock);
   }
 
+  keyToExpose(lock: GroupLock): string {
+    return this.#keys.keyOf(lock);
+  }
+
   /**
    * All devices or none, for `ttlMs` from now, `null` for until released; gives their fences. Devices the
    * actor holds already keep their fence and are renewed. Never waits, and takes from nobody.

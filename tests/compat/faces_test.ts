@@ -8,10 +8,12 @@ import { PortTaken, serve } from "../../serve.ts";
 import { runInstrument } from "../running_instrument.ts";
 
 Deno.test("each face has its port, and all are one instrument behind the same checks", async (t) => {
-  await using instrument = await runInstrument({ HOLDFAST_COMPAT_PORTS: "web=0,hub=0,node=0" });
+  await using instrument = await runInstrument({
+    HOLDFAST_COMPAT_PORTS: "web=0,hub=0,node=0,locks=0",
+  });
   const { faces, url } = instrument;
   assert.deepEqual(Object.keys(faces), [...FACES]);
-  assert.equal(new Set([url, ...Object.values(faces)]).size, 4);
+  assert.equal(new Set([url, ...Object.values(faces)]).size, 5);
   const ask = (face: Face, path: string, init: RequestInit = {}) =>
     fetch(faces[face] + path, { redirect: "manual", ...init });
   const json = async (face: Face, path: string, init?: RequestInit) => {
@@ -19,13 +21,17 @@ Deno.test("each face has its port, and all are one instrument behind the same ch
     return { status: reply.status, body: await reply.json() };
   };
 
-  await t.step("the root is the node's on its port and a page on the others", async () => {
-    assert.equal((await json("node", "/")).body.service, "Bioreactor Node API");
-    for (const face of ["web", "hub"] as const) {
-      const reply = await ask(face, "/", { headers: { accept: "text/html" } });
-      assert.match(await reply.text(), /^<!doctype html>/i, face);
-    }
-  });
+  await t.step(
+    "the root is the node's on its port, nothing on the locks', else a page",
+    async () => {
+      assert.equal((await json("node", "/")).body.service, "Bioreactor Node API");
+      assert.deepEqual(await json("locks", "/"), { status: 404, body: { detail: "Not Found" } });
+      for (const face of ["web", "hub"] as const) {
+        const reply = await ask(face, "/", { headers: { accept: "text/html" } });
+        assert.match(await reply.text(), /^<!doctype html>/i, face);
+      }
+    },
+  );
 
   await t.step("what is set on one is seen on all", async () => {
     const set = await json("node", "/api/v3/stirrer/control", {

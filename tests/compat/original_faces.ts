@@ -3,11 +3,13 @@ import type { Principal } from "../../lib/auth/model.ts";
 import type { Alarm } from "../../lib/alarms/model.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { Compat, type Face } from "../../lib/compat/mod.ts";
+import { Coordination } from "../../lib/coordination/mod.ts";
 import type { DeviceView, Reading } from "../../lib/devices/mod.ts";
 import { openRig, type Rig, type RigOptions } from "../../lib/experiments/test_rig.ts";
 import { silentLog } from "../../lib/log.ts";
 import { type HoldfastEnv, problemHandler } from "../../lib/http.ts";
 import { Listeners } from "../../lib/listeners.ts";
+import { LockFeeds } from "../../lib/locks/mod.ts";
 import { originals } from "../../routes/compat.ts";
 import { DriverDevices } from "./driver_devices.ts";
 
@@ -55,6 +57,8 @@ export async function openFaces(
     },
     alarms: { active: () => active, onChange: (listener) => alarms.add(listener) },
   });
+  const feeds = new LockFeeds(rig.locks, systemClock, 3);
+  const coordination = new Coordination({ locks: rig.locks, feeds, clock: systemClock });
   const app = new Hono<HoldfastEnv>();
   app.use("*", async (c, next) => {
     const owner = c.req.header("x-session-id") ?? "browser";
@@ -73,6 +77,7 @@ export async function openFaces(
       clock,
       kv: rig.kv,
       compat,
+      coordination,
       config: { instrument: { name: "Vessel <A>" } },
     }),
   );
@@ -108,6 +113,7 @@ export async function openFaces(
       return { status: reply.status, body: await reply.json() };
     },
     async [Symbol.asyncDispose]() {
+      coordination.close();
       compat.close();
       await rig[Symbol.asyncDispose]();
     },
