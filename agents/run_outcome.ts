@@ -1,8 +1,11 @@
-import { RUN_FILES, type RunEndReason } from "../lib/experiments/model.ts";
+import { type Limits, RUN_FILES, type RunEndReason } from "../lib/experiments/model.ts";
 import type { Outcome } from "./run_exit.ts";
 
 /** What the launcher in the sandbox exits with when it could not begin the script. */
 const LAUNCHER_FAILED = 125;
+
+/** What a container engine exits with when it could not begin: its own fault, or the command's. */
+const ENGINE_FAILED = [125, 126, 127];
 
 /** Signals a script dies of, by their number on Linux. */
 const SIGNALS: Record<number, string> = {
@@ -33,43 +36,70 @@ export function outcome(
   return { reason, exitCode, signal, text };
 }
 
-/**
- * How the run ended, from how its command did. `complaint` is what the box itself said, `ending` why the
- * supervisor ended it, if it did.
- */
-export function outcomeOf(
-  status: Deno.CommandStatus,
-  complaint: string,
-  ending: { reason: RunEndReason; text: string } | null,
-  memoryMb: number,
-): Outcome {
+/** What was seen beside the command's own status. */
+export interface Seen {
+  /** What the box, or the container engine, itself said. */
+  readonly complaint: string;
+  /** Why the supervisor ended it, if it did. */
+  readonly ending: { reason: RunEndReason; text: string } | null;
+  readonly limits: Limits;
+  /** The kernel ended something of it for want of memory. */
+  readonly oomKilled: boolean;
+  /** The kernel refused it one more process. */
+  readonly refusedTasks: boolean;
+  /** The command was a container engine's. */
+  readonly container: boolean;
+}
+
+/** How the run ended, from how its command did. */
+export function outcomeOf(status: Deno.CommandStatus, seen: Seen): Outcome {
+  const { complaint, ending, limits } = seen;
+  const { code } = status;
   // bwrap and shells report a signal as 128 and its number.
-  const signal = status.signal ?? (status.code > 128 ? SIGNALS[status.code - 128] ?? null : null);
-  if (ending !== null) {
-    return outcome(ending.reason, status.code, signal, ending.text);
+  const signal = status.signal ?? (code > 128 ? SIGNALS[code - 128] ?? null : null);
+  const be = (reason: RunEndReason, text: string) => outcome(reason, code, signal, text);
+  if (ending !== null) return be(ending.reason, ending.text);
+  if (seen.oomKilled && code !== 0) {
+    return be("memory", `killed: out of memory, limit ${limits.memoryMb} MiB`);
   }
-  if (status.code !== 0 && complaint.startsWith("bwrap:")) {
+  if (code !== 0 && complaint.startsWith("bwrap:")) {
+    return outcome("runner", code, null, `the sandbox refused: ${complaint.slice(0, 500)}`);
+  }
+  if (seen.container && ENGINE_FAILED.includes(code) && complaint !== "") {
     return outcome(
       "runner",
-      status.code,
+      code,
       null,
-      `the sandbox refused: ${complaint.slice(0, 500)}`,
+      `the container engine refused: ${complaint.slice(0, 500)}`,
     );
   }
   const last = lastLine(RUN_FILES.log);
   const after = last === "" ? "" : `: ${last}`;
-  if (status.code === 0) return outcome("exit", 0, null, "the script ended");
-  if (status.code === LAUNCHER_FAILED) {
-    return outcome("runner", status.code, null, `the script could not be started${after}`);
+  if (code === 0) return outcome("exit", 0, null, "the script ended");
+  if (code === LAUNCHER_FAILED) {
+    return outcome("runner", code, null, `the script could not be started${after}`);
   }
   if (
     /^MemoryError\b/.test(last) || /heap out of memory|Out of memory/i.test(tail(RUN_FILES.log))
   ) {
-    const limit = `its memory limit of ${memoryMb} MiB`;
-    return outcome("memory", status.code, signal, `the script needed more than ${limit}`);
+    return be("memory", `the script needed more than its memory limit of ${limits.memoryMb} MiB`);
   }
-  const how = signal === null ? `exited with code ${status.code}` : `was ended by ${signal}`;
-  return outcome("exit", status.code, signal, `the script ${how}${after}`);
+  if (limits.cpuS !== null && (signal === "SIGXCPU" || /\bCpuTimeExceeded\b/.test(last))) {
+    return be("cpu", cpuText(limits.cpuS));
+  }
+  if (seen.refusedTasks) {
+    return be(
+      "processes",
+      `it could not start more than its limit of ${limits.processes} processes${after}`,
+    );
+  }
+  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  return be("exit", `the script ${how}${after}`);
+}
+
+/** Why a run ended that had used up its CPU time. */
+export function cpuText(limitS: number): string {
+  return `it used more CPU time than its limit of ${limitS} s`;
 }
 
 /** The last few KiB of a file as text. */

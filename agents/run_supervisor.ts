@@ -1,10 +1,13 @@
-import { rmSync } from "node:fs";
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import { RUN_FILES, type RunEndReason, RunPlan, type RunReady } from "../lib/experiments/model.ts";
+import { RunCgroup } from "./run_cgroup.ts";
+import { killContainer, removeContainer, wasOomKilled } from "./run_container.ts";
 import { folderMb, freeMbOf, openUp } from "./run_disk.ts";
 import { ExitRecord, type Outcome } from "./run_exit.ts";
 import { RunLog } from "./run_log.ts";
-import { outcome, outcomeOf } from "./run_outcome.ts";
+import { cpuText, outcome, outcomeOf } from "./run_outcome.ts";
 import {
+  cpuSecondsOf,
   descendantsOf,
   leftoversOf,
   memoryMbOf,
@@ -52,6 +55,10 @@ export async function superviseRun(): Promise<void> {
 
 /** After the script has ended: how long what it left behind may hold its output open. */
 const DRAIN_MS = 1000;
+/** Processes and threads beside the script's in its group: the box, its init, the relay, shells. */
+const TASKS_BESIDE = 16;
+/** An engine that was told to kill gets this long until its client is killed. */
+const ENGINE_MS = 2000;
 /** How often an end that was asked for looks whether it is there. */
 const LOOK_MS = 50;
 
@@ -66,6 +73,8 @@ class Run {
   #log: RunLog | null = null;
   #over = false;
   #killAtMs = Infinity;
+  #cgroup: RunCgroup | null = null;
+  #killing = false;
 
   constructor(private readonly plan: RunPlan) {}
 
@@ -84,8 +93,21 @@ class Run {
         this.plan.relay === "unix" ? { kind: "unix", path: RUN_FILES.relay } : { kind: "tcp" },
         apiAddress,
       );
+      const { container } = this.plan;
+      if (container !== null) {
+        // Whoever the script runs as in there must be able to speak to it; the folder keeps others out.
+        chmodSync(RUN_FILES.relay, 0o666);
+        await removeContainer(container);
+      } else {
+        const { memoryMb, processes } = this.plan.limits;
+        this.#cgroup = RunCgroup.create(`holdfast-run-${this.plan.experimentId}`, {
+          memoryMb,
+          tasks: processes + TASKS_BESIDE,
+        });
+      }
       const put = (text: string) => text.replaceAll("{relay}", String(relay?.port));
-      const [program = "", ...args] = this.plan.command.map(put);
+      const command = this.plan.command.map(put);
+      const [program = "", ...args] = this.#cgroup?.around(command) ?? command;
       const env = Object.entries(this.plan.env).map(([name, value]) => [name, put(value)]);
       const child = new Deno.Command(program, {
         args,
@@ -104,6 +126,8 @@ class Run {
       return outcome("runner", null, null, `the script could not be started: ${String(error)}`);
     } finally {
       relay?.[Symbol.dispose]();
+      this.#cgroup?.[Symbol.dispose]();
+      if (this.plan.container !== null) await removeContainer(this.plan.container);
       try {
         this.#log?.close();
       } catch {
@@ -126,17 +150,18 @@ class Run {
     // Only the box itself writes here: the script's stderr goes where its stdout goes.
     const complaint = new Response(child.stderr).text().catch(() => "");
     const output = this.#keep(child.stdout);
-    const { wallMs } = this.plan.limits;
-    const wall = wallMs === null ? null : longTimer(
-      wallMs,
-      () => this.end("wall", `it ran longer than its limit of ${Math.round(wallMs / 1000)} s`),
-    );
     const watch = this.#watch(root);
     // A stop that came while the command was being started found nobody to tell.
     if (this.ending !== null) this.#press(new Map());
     const status = await child.status;
     this.#over = true;
-    wall?.();
+    const seen = {
+      limits: this.plan.limits,
+      container: this.plan.container !== null,
+      oomKilled: this.#cgroup?.oomKilled ??
+        (this.plan.container !== null && await wasOomKilled(this.plan.container)),
+      refusedTasks: (this.#cgroup?.refusedTasks ?? 0) > 0,
+    };
     this.#kill();
     await Promise.race([
       output,
@@ -145,7 +170,7 @@ class Run {
     await watch;
     openUp(RUN_FILES.output);
     const said = (await within(complaint, DRAIN_MS) ?? "").trim();
-    return outcomeOf(status, said, this.ending, this.plan.limits.memoryMb);
+    return outcomeOf(status, { ...seen, complaint: said, ending: this.ending });
   }
 
   /** Copies the script's output to the log until its end. */
@@ -164,9 +189,11 @@ class Run {
   }
 
   async #watch(root: ProcessId): Promise<void> {
-    const { limits, watchMs, diskFloorMb } = this.plan;
+    const { watchMs } = this.plan;
     const asked = new Map<number, number>();
-    let nextLookAtMs = performance.now() + watchMs;
+    let wasMs = performance.now();
+    let nextLookAtMs = wasMs + watchMs;
+    let ranMs = 0;
     while (!this.#over) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       if (this.#over) return;
@@ -174,38 +201,60 @@ class Run {
         this.#press(asked);
         continue;
       }
-      const startMs = performance.now();
-      if (startMs < nextLookAtMs) continue;
-      const processes = this.#inside(root);
-      if (processes.length > limits.processes) {
-        this.end(
-          "processes",
-          `it had ${processes.length} processes, its limit is ${limits.processes}`,
-        );
-      }
-      const memoryMb = memoryMbOf(processes, limits.memoryMb);
-      if (memoryMb > limits.memoryMb) {
-        const used = Math.round(memoryMb);
-        this.end("memory", `it used ${used} MiB of memory, its limit is ${limits.memoryMb} MiB`);
-      }
-      const outputMb = folderMb(RUN_FILES.output) + folderMb("cache");
-      if (outputMb > limits.outputMb) {
-        this.end(
-          "output",
-          outputMb === Infinity
-            ? "it made a folder that cannot be looked into, so that its output cannot be limited"
-            : `it wrote ${Math.round(outputMb)} MiB, its limit is ${limits.outputMb} MiB`,
-        );
-      }
-      const freeMb = freeMbOf(".");
-      if (freeMb < diskFloorMb) {
-        this.end(
-          "disk",
-          `the disk has ${Math.round(freeMb)} MiB left, the floor is ${diskFloorMb}`,
-        );
-      }
+      const nowMs = performance.now();
+      // Held, it waits for people: that is not its own time.
+      if (!existsSync(RUN_FILES.held)) ranMs += nowMs - wasMs;
+      wasMs = nowMs;
+      this.#checkWall(ranMs);
+      if (nowMs < nextLookAtMs) continue;
+      this.#checkProcesses(root);
+      this.#checkDisk();
       // A folder of a hundred thousand files takes long to add up; looking must stay a small part.
-      nextLookAtMs = performance.now() + Math.max(watchMs, 10 * (performance.now() - startMs));
+      nextLookAtMs = performance.now() + Math.max(watchMs, 10 * (performance.now() - nowMs));
+    }
+  }
+
+  #checkWall(ranMs: number): void {
+    const { wallMs } = this.plan.limits;
+    if (wallMs === null || ranMs < wallMs) return;
+    this.end("wall", `it ran longer than its limit of ${Math.round(wallMs / 1000)} s`);
+  }
+
+  /** Memory, processes and CPU time: what neither a control group nor an engine watches over, we do. */
+  #checkProcesses(root: ProcessId): void {
+    const { limits, container } = this.plan;
+    if (container !== null) return;
+    const cpuS = this.#cgroup?.cpuS ?? cpuSecondsOf(descendantsOf(root));
+    if (limits.cpuS !== null && cpuS > limits.cpuS) this.end("cpu", cpuText(limits.cpuS));
+    if (this.#cgroup !== null) return;
+    const processes = this.#inside(root);
+    if (processes.length > limits.processes) {
+      this.end(
+        "processes",
+        `it had ${processes.length} processes, its limit is ${limits.processes}`,
+      );
+    }
+    const memoryMb = memoryMbOf(processes, limits.memoryMb);
+    if (memoryMb > limits.memoryMb) {
+      const used = Math.round(memoryMb);
+      this.end("memory", `it used ${used} MiB of memory, its limit is ${limits.memoryMb} MiB`);
+    }
+  }
+
+  #checkDisk(): void {
+    const { limits, diskFloorMb } = this.plan;
+    const outputMb = folderMb(RUN_FILES.output) + folderMb("cache");
+    if (outputMb > limits.outputMb) {
+      this.end(
+        "output",
+        outputMb === Infinity
+          ? "it made a folder that cannot be looked into, so that its output cannot be limited"
+          : `it wrote ${Math.round(outputMb)} MiB, its limit is ${limits.outputMb} MiB`,
+      );
+    }
+    const freeMb = freeMbOf(".");
+    if (freeMb < diskFloorMb) {
+      this.end("disk", `the disk has ${Math.round(freeMb)} MiB left, the floor is ${diskFloorMb}`);
     }
   }
 
@@ -232,6 +281,8 @@ class Run {
   /** Ends every process of the run, those that left its session or its group too. */
   #kill(): void {
     if (this.#root === null) return;
+    if (this.plan.container !== null) return this.#killContainer(this.plan.container, this.#root);
+    this.#cgroup?.kill();
     if (this.plan.boxed) {
       // Process 1 of a pid namespace takes all of it along.
       for (const one of descendantsOf(this.#root)) signalTo(one, "SIGKILL");
@@ -244,6 +295,18 @@ class Run {
       for (const one of left) signalTo(one, "SIGKILL");
     }
   }
+
+  /** The engine ends what it started; its client ends with that, or is ended. */
+  #killContainer(container: NonNullable<RunPlan["container"]>, client: ProcessId): void {
+    if (this.#killing || this.#over) return;
+    this.#killing = true;
+    void killContainer(container).then(() => {
+      setTimeout(() => {
+        this.#killing = false;
+        if (!this.#over) { for (const one of descendantsOf(client)) signalTo(one, "SIGKILL"); }
+      }, ENGINE_MS);
+    });
+  }
 }
 
 /** Where the runtime listens now, as it wrote it into the run folder. */
@@ -254,18 +317,6 @@ function apiAddress(): { hostname: string; port: number } | null {
   } catch {
     return null;
   }
-}
-
-/** A timer for longer than the 24.8 days that `setTimeout` can hold; the returned function cancels it. */
-function longTimer(delayMs: number, fire: () => void): () => void {
-  const dueMs = performance.now() + delayMs;
-  let id: ReturnType<typeof setTimeout>;
-  const set = () => {
-    const leftMs = dueMs - performance.now();
-    id = leftMs <= 0 ? setTimeout(fire, 0) : setTimeout(set, Math.min(leftMs, 86_400_000));
-  };
-  set();
-  return () => clearTimeout(id);
 }
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {

@@ -32,7 +32,8 @@ function plan(folder: string, script: string, fields: Partial<RunPlan> = {}): Ru
     cwd: folder,
     relay: "tcp",
     boxed: false,
-    limits: { wallMs: null, memoryMb: 512, outputMb: 64, logMb: 1, processes: 64 },
+    container: null,
+    limits: { wallMs: null, cpuS: null, memoryMb: 512, outputMb: 64, logMb: 1, processes: 64 },
     graceMs: 300,
     watchMs: 50,
     diskFloorMb: 0,
@@ -156,6 +157,7 @@ Deno.test({
       plan(disk, script, {
         limits: {
           wallMs: 60_000,
+          cpuS: null,
           memoryMb: 512,
           outputMb: 64,
           logMb: 1,

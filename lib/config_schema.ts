@@ -122,10 +122,21 @@ export const ConfigFile = z.strictObject({
     deno: z.string().min(1).default("self"),
     /** `auto`: bwrap where it works, else Python scripts are refused; `none`: no boundary. */
     sandbox: z.enum(["auto", "bwrap", "none"]).default("auto"),
+    /** What Python scripts run in: `sandbox` above, or a container engine with an image of its own. */
+    runner: z.enum(["bwrap", "docker", "podman"]).default("bwrap"),
+    /** Image of the container engine; it is never pulled. The default is the originals'. */
+    image: z.string().regex(
+      /^[a-z0-9][a-z0-9._/:@-]{0,254}$/i,
+      "must be the name of an image, such as bioreactor-user-experiment:latest",
+    ).default("bioreactor-user-experiment:latest"),
+    /** Path of the container engine; absent: the runner's name in the usual folders. */
+    engine: z.string().min(1).optional(),
     /** Limits of a run that names none of its own. */
     limits: z.strictObject({
-      /** Wall clock of a run; absent: none. */
+      /** Wall clock of a run, the time it is held left out; absent: none. */
       wallMs: z.number().int().positive().nullable().default(null),
+      /** CPU time of all processes of a run, seconds; absent: none. */
+      cpuS: z.number().int().positive().nullable().default(null),
       memoryMb: z.number().int().min(32).default(512),
       outputMb: z.number().int().min(1).default(2048),
       logMb: z.number().int().min(1).default(50),

@@ -65,6 +65,10 @@ name = "Vessel A"
 # deno = "self"
 # "auto": Python scripts run inside bwrap and are refused without it; "none": no boundary.
 # sandbox = "auto"
+# What Python scripts run in: "bwrap" (as "sandbox" says), or a container engine, "docker" or "podman",
+# with an image that is on this machine already. "engine" is its path where it is not in the usual folders.
+# runner = "bwrap"
+# image = "bioreactor-user-experiment:latest"
 # From asking a run to stop (SIGTERM) until it is made to (SIGKILL).
 # kill_grace_ms = 30000
 # Longest outage of an agent or of the runtime, seconds, after which a run that goes on gets its stirrer,
@@ -80,6 +84,8 @@ name = "Vessel A"
 [experiments.limits]
 # Of a run that names none of its own. Wall clock: none unless set.
 # wall_ms = 86400000
+# CPU time of all its processes, seconds: none unless set.
+# cpu_s = 36000
 # memory_mb = 512
 # output_mb = 2048
 # log_mb = 50

@@ -26,10 +26,10 @@ Deno.test("what init writes changes nothing, with and without its comments taken
   assert.deepEqual(all, {
     ...defaults,
     agents: all.agents,
-    // The one value shown that is no default: a wall clock cannot be written as "none".
+    // The values shown that are no defaults: "none" cannot be written.
     experiments: {
       ...defaults.experiments,
-      limits: { ...defaults.experiments.limits, wallMs: 86_400_000 },
+      limits: { ...defaults.experiments.limits, wallMs: 86_400_000, cpuS: 36_000 },
     },
   });
   assert.deepEqual(load(CONFIG_TEMPLATE), defaults);

@@ -119,6 +119,19 @@ async function pythonFinding({ experiments }: Config): Promise<Finding> {
 }
 
 async function sandboxFinding({ experiments }: Config): Promise<Finding> {
+  const { runner, image, engine = runner } = experiments;
+  if (runner !== "bwrap") {
+    const version = await outputOf(engine, ["--version"]);
+    if (version === null) {
+      return missing("container engine", `no "${engine}": Python scripts will be refused`);
+    }
+    return await outputOf(engine, ["image", "inspect", "--format", "{{.Id}}", image]) === null
+      ? missing(
+        "container engine",
+        `${version} has no image "${image}" or does not answer: Python scripts will be refused`,
+      )
+      : ok("container engine", `${version}, scripts run in "${image}"`);
+  }
   if (experiments.sandbox === "none") {
     return missing(
       "sandbox",

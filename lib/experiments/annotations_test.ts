@@ -45,7 +45,7 @@ async function withEnded() {
       kind: "python",
       scriptSha256: "0".repeat(64),
       devices: [],
-      limits: { wallMs: null, memoryMb: 512, outputMb: 2048, logMb: 50, processes: 64 },
+      limits: { wallMs: null, cpuS: null, memoryMb: 512, outputMb: 2048, logMb: 50, processes: 64 },
       endState: {},
       onInterrupt: "fail",
       idempotencyKey: "elsewhere",

@@ -10,7 +10,14 @@ import {
   realpathSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Experiment, RUN_FILES, RunExit, scriptFileName, type ScriptKind } from "./model.ts";
+import {
+  Container,
+  type Experiment,
+  RUN_FILES,
+  RunExit,
+  scriptFileName,
+  type ScriptKind,
+} from "./model.ts";
 
 /** One file of a run's output. */
 export interface OutputFile {
@@ -93,6 +100,26 @@ export class Folders {
     await Deno.mkdir(join(folder, "cache"));
     await Deno.writeTextFile(join(folder, scriptFileName(experiment.kind)), script);
     return folder;
+  }
+
+  /** The wall clock of a run stands still while it is held. */
+  async setHeld(id: string, held: boolean): Promise<void> {
+    const path = join(this.runFolder(id), RUN_FILES.held);
+    if (held) await Deno.writeTextFile(path, "");
+    else await Deno.remove(path).catch(ignoreMissing);
+  }
+
+  /** Remembers a run's container, for whoever must end it when its supervisor is gone. */
+  async keepContainer(id: string, container: Container | null): Promise<void> {
+    const path = join(this.runFolder(id), RUN_FILES.container);
+    if (container === null) await Deno.remove(path).catch(ignoreMissing);
+    else await writeDurably(path, new TextEncoder().encode(JSON.stringify(container)));
+  }
+  /** `null`: the run has none. */
+  async containerOf(id: string): Promise<Container | null> {
+    const text = await Deno.readTextFile(join(this.runFolder(id), RUN_FILES.container))
+      .catch(() => "null");
+    return Container.nullable().catch(null).parse(jsonOf(text));
   }
 
   /** Tells the relay of a run where the API listens now. */

@@ -51,8 +51,10 @@ export function scriptFileName(kind: ScriptKind): string {
 }
 
 export const Limits = z.object({
-  /** Wall clock of the run; null: none. */
+  /** Wall clock of the run, the time it is held left out; null: none. */
   wallMs: z.number().int().positive().nullable().default(null),
+  /** CPU time of all its processes, seconds; null: none. */
+  cpuS: z.number().int().positive().nullable().default(null),
   memoryMb: z.number().int().min(32).default(512),
   outputMb: z.number().int().min(1).default(2048),
   logMb: z.number().int().min(1).default(50),
@@ -88,6 +90,7 @@ export const RESTORED: readonly string[] = ["stirrer", "peltier_driver", "led", 
 export const END_CODES = [
   "script",
   "memory",
+  "cpu",
   "output",
   "processes",
   "disk",
@@ -143,6 +146,8 @@ export const Experiment = z.object({
   /** Since when it is held, and when its script first asked and so knows; null: not held, not asked yet. */
   heldAtMs: z.number().int().nullable().default(null),
   holdAcknowledgedAtMs: z.number().int().nullable().default(null),
+  /** How long this attempt has been held before the present hold: it does not count to `limits.wallMs`. */
+  heldMs: z.number().int().nonnegative().default(0),
   /** Where it stands in the queue: decimal digits after an implied point, ordered as text; null: not waiting. */
   rank: z.string().nullable().default(null),
   /** How it will end, once that is decided; a later exit cannot change it. */
@@ -200,6 +205,14 @@ export interface ScriptError {
   readonly message: string;
 }
 
+/** A run's container: the engine's program, what that needs of an environment, and its name there. */
+export const Container = z.object({
+  program: z.string(),
+  env: z.record(z.string(), z.string()),
+  name: z.string(),
+});
+export type Container = z.infer<typeof Container>;
+
 /** What the runtime tells the supervisor of one run, as the first line of its stdin. */
 export const RunPlan = z.object({
   v: z.literal(1),
@@ -216,6 +229,8 @@ export const RunPlan = z.object({
   relay: z.enum(["unix", "tcp"]),
   /** The command is `bwrap`: what is below it dies with it. */
   boxed: z.boolean(),
+  /** The command is the client of a container engine: the script is its engine's child, not ours. */
+  container: Container.nullable().default(null),
   limits: Limits,
   /** From the stop's SIGTERM to the script until its SIGKILL. */
   graceMs: z.number().int().positive(),
@@ -231,6 +246,7 @@ export const RunEndReason = z.enum([
   "stopped",
   "wall",
   "memory",
+  "cpu",
   "output",
   "processes",
   "disk",
@@ -267,6 +283,9 @@ export const RUN_FILES = {
   /** `<byte offset>\t<epoch ms>` lines: when the log's bytes from there on arrived. */
   logTimes: "log.times",
   exit: "exit.json",
+  /** There while the run is held: its wall clock stands still. */
+  held: "held",
+  container: "container.json",
   /** `{ port }`: where the runtime's API listens now; the relay reads it at each connection. */
   api: "api.json",
   relay: "api.sock",

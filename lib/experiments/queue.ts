@@ -28,6 +28,7 @@ export class Queue {
   #courses = new Set<Promise<void>>();
   #cancelAgain: (() => void) | null = null;
   #held: Promise<void> = Promise.resolve();
+  #telling: Promise<void> = Promise.resolve();
   #unsubscribe: () => void;
 
   constructor(private readonly o: QueueOptions) {
@@ -57,7 +58,7 @@ export class Queue {
     const handle = exit !== null || process === null
       ? null
       : adoptRun(process, { experimentId: id, attempt }, this.o.folders, this.o.clock);
-    if (exit === null && handle === null) sweepRun(id);
+    if (exit === null && handle === null) await sweepRun(id, this.o.folders);
     this.#current = { id, handle };
     if (handle !== null) {
       this.o.log.info("adopted a run", { experiment: id, pid: handle.process.pid });
@@ -68,6 +69,7 @@ export class Queue {
       this.#restorer.watch(id, true);
       if (state === "stopping") handle.stop(this.o.graceMs);
       if (state === "holding") this.holdRun(id);
+      else this.#tellHeld(id, false);
     }
     this.#follow(this.#toEnd(running, handle?.exited ?? Promise.resolve(exit)));
   }
@@ -98,10 +100,16 @@ export class Queue {
 
   /** Brings the devices of a run that is recorded as held to their hold state. */
   holdRun(id: string): void {
+    this.#tellHeld(id, true);
     this.#held = this.#toHold(id).catch((error) => {
       if (!this.#persistence.closed) this.o.log.error("a run could not be held", { error });
     });
     this.#follow(this.#held);
+  }
+
+  /** Its wall clock goes on. */
+  releaseRun(id: string): void {
+    this.#tellHeld(id, false);
   }
 
   /** Resolves when no device is on its way to a hold state. */
@@ -215,6 +223,14 @@ export class Queue {
     await Deno.remove(join(this.o.folders.runFolder(id), "cache"), { recursive: true })
       .catch(() => {});
     this.#free(id);
+  }
+
+  /** One after another: the last word counts. */
+  #tellHeld(id: string, held: boolean): void {
+    this.#telling = this.#telling.then(() => this.o.folders.setHeld(id, held)).catch((error) =>
+      this.o.log.error("the clock of a run could not be told that it is held", { error })
+    );
+    this.#follow(this.#telling);
   }
 
   async #toHold(id: string): Promise<void> {

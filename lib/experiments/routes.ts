@@ -14,7 +14,7 @@ const EXAMPLE: z.input<typeof Experiment> = {
   kind: "python",
   scriptSha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
   devices: [],
-  limits: { wallMs: null, memoryMb: 512, outputMb: 2048, logMb: 50, processes: 64 },
+  limits: { wallMs: null, cpuS: null, memoryMb: 512, outputMb: 2048, logMb: 50, processes: 64 },
   endState: { stirrer: { duty: 20 } },
   holdState: { "pump-inflow": "safe" },
   onInterrupt: "resume",

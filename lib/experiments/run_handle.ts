@@ -20,6 +20,8 @@ const READY_MS = 30_000;
 const LOOK_MS = 200;
 /** Beyond the script's own grace: how long a supervisor may take to see the end through. */
 const PATIENCE_MS = 10_000;
+/** For a container engine to take a container away. */
+const ENGINE_MS = 20_000;
 
 /** One run's supervisor, started by us or by a runtime before us. */
 export interface RunHandle {
@@ -130,8 +132,23 @@ export function adoptRun(
 }
 
 /** Kills what a supervisor that is gone without a word may have left behind. */
-export function sweepRun(experimentId: string): number {
-  return killMarked(`EXPERIMENT_ID=${experimentId}`);
+export async function sweepRun(experimentId: string, folders: Folders): Promise<void> {
+  killMarked(`EXPERIMENT_ID=${experimentId}`);
+  const container = await folders.containerOf(experimentId);
+  if (container === null) return;
+  try {
+    await new Deno.Command(container.program, {
+      args: ["rm", "--force", container.name],
+      clearEnv: true,
+      env: container.env,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+      signal: AbortSignal.timeout(ENGINE_MS),
+    }).output();
+  } catch {
+    // The engine is no more; the next attempt takes the name.
+  }
 }
 
 /** What both kinds of handle share. */
@@ -162,7 +179,7 @@ class Watch {
     for (const cancel of this.#timers) cancel();
     const exit = await this.folders.readExit(this.run.experimentId, this.run.attempt);
     // Without its last act nobody saw to it that the script's processes are gone.
-    if (exit === null) sweepRun(this.run.experimentId);
+    if (exit === null) await sweepRun(this.run.experimentId, this.folders);
     return exit;
   }
 

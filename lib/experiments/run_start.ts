@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import type { Result } from "../result.ts";
-import type { Experiment, RunPlan } from "./model.ts";
+import { accept, type Result } from "../result.ts";
+import { containerCommand } from "./container.ts";
+import { type Experiment, RUN_FILES, type RunPlan } from "./model.ts";
 import { devicesOf, type QueueOptions, runActor } from "./run_deps.ts";
 import { type RunHandle, startRun } from "./run_handle.ts";
 import { pythonCommand, type RunCommand, typescriptCommand, typescriptConfig } from "./sandbox.ts";
@@ -49,12 +50,16 @@ export async function startExperiment(
     const token = await o.tokens.issueExperimentToken(id, number);
     const command = await commandOf(o, experiment, folder, token);
     if (!command.ok) return { kind: "failed", text: command.refusal.text };
+    const { container = null } = command.value;
+    await o.folders.keepContainer(id, container);
+    await o.folders.setHeld(id, false);
     const plan: RunPlan = {
       v: 1,
       experimentId: id,
       attempt,
       folder,
       ...command.value,
+      container,
       limits: experiment.limits,
       graceMs: Math.max(1, o.graceMs),
       watchMs: o.watchMs,
@@ -96,11 +101,16 @@ async function commandOf(
     resumed: experiment.attempt > 1 && experiment.onInterrupt === "resume",
   };
   if (experiment.kind === "python") {
-    const python = await o.runners.python();
-    return python.ok ? { ok: true, value: pythonCommand(python.value, place) } : python;
+    const found = await o.runners.python();
+    if (!found.ok) return found;
+    const { value: python } = found;
+    if (python.kind === "box") return accept(pythonCommand(python.python, place));
+    const { uid, gid, rootless } = python.engine;
+    if (!rootless) await Deno.chown(join(folder, RUN_FILES.output), uid, gid);
+    return accept(containerCommand(python.engine, place));
   }
   const deno = await o.runners.deno();
   if (!deno.ok) return deno;
   await Deno.writeTextFile(join(folder, "deno.json"), typescriptConfig(o.clients));
-  return { ok: true, value: typescriptCommand(deno.value, place) };
+  return accept(typescriptCommand(deno.value, place));
 }

@@ -1,6 +1,7 @@
 import { isAbsolute, join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { accept, refuse, type Result } from "../result.ts";
+import { containerCheck, type ContainerEngine, engineEnvironment } from "./container.ts";
 import type { ScriptKind } from "./model.ts";
 import { BOX_ETC, boxedCheck, type Bwrap, type PythonRunner } from "./sandbox.ts";
 
@@ -16,7 +17,17 @@ export interface RunnerOptions {
   readonly standalone: boolean;
   /** Folder for the box's own `etc`. */
   readonly etc: string;
+  /** What Python runs in; default: `bwrap`, as `sandbox` says. */
+  readonly runner?: "bwrap" | "docker" | "podman";
+  readonly image?: string;
+  /** A name in the usual folders, or an absolute path; default: the runner's. */
+  readonly engine?: string | undefined;
 }
+
+/** How Python scripts run here: in a box of ours, or in a container. */
+export type PythonPlace =
+  | { readonly kind: "box"; readonly python: PythonRunner }
+  | { readonly kind: "container"; readonly engine: ContainerEngine };
 
 export interface Unavailable {
   readonly kind: "runner-unavailable";
@@ -26,10 +37,12 @@ export interface Unavailable {
 /** Where programs are looked for: the environment of this process is nobody's choice of interpreter. */
 const FOLDERS = ["/usr/local/bin", "/usr/bin", "/bin"];
 const PROBE_MS = 20_000;
+/** Whom scripts in containers run as where Holdfast itself is root. */
+const NOBODY = { uid: 10_001, gid: 10_001 };
 
 /** What can run scripts on this machine. Found when first needed, and again as long as it was not found. */
 export class Runners {
-  #python: PythonRunner | null = null;
+  #python: PythonPlace | null = null;
   #deno: string | null = null;
 
   constructor(private readonly options: RunnerOptions, private readonly clock: Clock) {}
@@ -39,11 +52,21 @@ export class Runners {
     return found.ok ? accept(undefined) : found;
   }
 
-  async python(): Promise<Result<PythonRunner, Unavailable>> {
+  async python(): Promise<Result<PythonPlace, Unavailable>> {
     if (this.#python !== null) return accept(this.#python);
-    const found = await this.#findPython();
+    const found = await this.#findPlace();
     if (found.ok) this.#python = found.value;
     return found;
+  }
+
+  /** The command of a Python program that only reads its command line and stdin. */
+  checkCommand(
+    place: PythonPlace,
+    args: readonly string[],
+  ): { command: string[]; env: Record<string, string> } {
+    return place.kind === "container"
+      ? { command: containerCheck(place.engine, args), env: engineEnvironment(place.engine) }
+      : { command: boxedCheck(place.python, this.options.etc, args), env: {} };
   }
 
   /** Path of the Deno that runs TypeScript. */
@@ -102,6 +125,43 @@ export class Runners {
     } finally {
       cancel();
     }
+  }
+
+  async #findPlace(): Promise<Result<PythonPlace, Unavailable>> {
+    const { runner = "bwrap" } = this.options;
+    if (runner === "bwrap") {
+      const python = await this.#findPython();
+      return python.ok ? accept({ kind: "box", python: python.value }) : python;
+    }
+    const engine = await this.#findEngine(runner);
+    return engine.ok ? accept({ kind: "container", engine: engine.value }) : engine;
+  }
+
+  async #findEngine(kind: "docker" | "podman"): Promise<Result<ContainerEngine, Unavailable>> {
+    const { engine: name = kind, image = "" } = this.options;
+    const program = await find(name);
+    if (program === null) {
+      return unavailable(
+        `Python scripts run in containers of ${kind} here, and there is no "${name}": install it, or ` +
+          'set "experiments.runner" to "bwrap"',
+      );
+    }
+    const own = { uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 };
+    const rootless = own.uid !== 0;
+    const engine = { kind, program, image, rootless, ...(rootless ? own : NOBODY) };
+    const env = engineEnvironment(engine);
+    const found = await this.run([program, "image", "inspect", image], { env });
+    if (!found.ok) {
+      return unavailable(
+        `${kind} does not answer or has no image "${image}", which is never pulled: ${found.text}`,
+      );
+    }
+    const { command } = this.checkCommand({ kind: "container", engine }, [
+      ...["-I", "-c", "print('in the container')"],
+    ]);
+    const tried = await this.run(command, { env });
+    if (!tried.ok) return unavailable(`${kind} cannot run Python in "${image}": ${tried.text}`);
+    return accept(engine);
   }
 
   async #findPython(): Promise<Result<PythonRunner, Unavailable>> {

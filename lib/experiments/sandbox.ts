@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { type Limits, RUN_FILES, scriptFileName } from "./model.ts";
+import { type Container, type Limits, RUN_FILES, scriptFileName } from "./model.ts";
 
 /** A Python that works, and the folders it needs besides `/usr`. */
 export interface PythonRunner {
@@ -27,6 +27,8 @@ export interface RunCommand {
   readonly cwd: string;
   readonly relay: "unix" | "tcp";
   readonly boxed: boolean;
+  /** Where the command only speaks to a container engine. */
+  readonly container?: Container;
 }
 
 /** What one run's command is made of. */
@@ -49,14 +51,18 @@ export interface RunPlace {
 }
 
 /** Port on which a boxed script finds the API, the originals' own. */
-const BOX_PORT = 9000;
+export const BOX_PORT = 9000;
 /** Files a script may have open. */
-const OPEN_FILES = 1024;
+export const OPEN_FILES = 1024;
 /** Bytes of memory that each of the box's temporary file systems may take. */
-const TMPFS_BYTES = 64 * 1_048_576;
+export const TMPFS_BYTES = 64 * 1_048_576;
 
 /** What every script finds in its environment. */
-function environment(place: RunPlace, apiUrl: string, outputDir: string): Record<string, string> {
+export function environment(
+  place: RunPlace,
+  apiUrl: string,
+  outputDir: string,
+): Record<string, string> {
   return {
     BIOREACTOR_NODE_API_URL: apiUrl,
     EXPERIMENT_ID: place.experimentId,
@@ -86,6 +92,7 @@ export function pythonCommand(python: PythonRunner, place: RunPlace): RunCommand
   };
   const limits = JSON.stringify({
     memoryMb: place.limits.memoryMb,
+    cpuSeconds: place.limits.cpuS,
     fileMb: place.limits.outputMb,
     processes: place.limits.processes,
     openFiles: OPEN_FILES,
@@ -237,7 +244,7 @@ export function typescriptConfig(clients: string): string {
 }
 
 /** Both outputs of a script in one pipe, so that the log has its lines in the order they were written. */
-function oneOutput(command: string[]): string[] {
+export function oneOutput(command: string[]): string[] {
   return ["/bin/sh", "-c", 'exec "$@" 2>&1', "sh", ...command];
 }
 

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { accept, refuse, type Result } from "../result.ts";
 import type { ScriptError, ScriptKind, SubmitRefusal } from "./model.ts";
 import type { Runners } from "./runners.ts";
-import { boxedCheck } from "./sandbox.ts";
 
 type Rejected = Extract<SubmitRefusal, { kind: "script-rejected" }>;
 
@@ -31,22 +30,22 @@ export async function checkScript(
   script: string,
   kind: ScriptKind,
   runners: Runners,
-  places: { etc: string; scratch: string },
+  places: { scratch: string },
 ): Promise<Result<void, SubmitRefusal>> {
   return kind === "python"
-    ? await checkPython(script, runners, places.etc)
+    ? await checkPython(script, runners)
     : await checkTypescript(script, runners, places.scratch);
 }
 
 async function checkPython(
   script: string,
   runners: Runners,
-  etc: string,
 ): Promise<Result<void, SubmitRefusal>> {
   const python = await runners.python();
   if (!python.ok) return python;
-  const command = boxedCheck(python.value, etc, ["-I", "-W", "ignore", "-c", PYTHON_CHECK]);
-  const checked = await runners.run(command, { stdin: script });
+  const args = ["-I", "-W", "ignore", "-c", PYTHON_CHECK];
+  const { command, env } = runners.checkCommand(python.value, args);
+  const checked = await runners.run(command, { stdin: script, env });
   if (!checked.ok) {
     return rejected([{
       line: null,

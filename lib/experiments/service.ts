@@ -124,8 +124,11 @@ export class Experiments {
     await Deno.mkdir(join(o.dir, "experiments"), { recursive: true });
     // What a check was looking at when the process ended.
     await Deno.remove(places.scratch, { recursive: true }).catch(() => {});
-    const { python, deno, sandbox } = o.config;
-    const runners = new Runners({ python, deno, sandbox, etc: places.etc, ...place }, o.clock);
+    const { python, deno, sandbox, runner, image, engine } = o.config;
+    const runners = new Runners(
+      { python, deno, sandbox, runner, image, engine, etc: places.etc, ...place },
+      o.clock,
+    );
     const queue = new Queue({
       kv: o.kv,
       clock: o.clock,
@@ -301,7 +304,9 @@ export class Experiments {
   async release(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
     // Its first command must not be overtaken by the hold's last one.
     await this.waiting.whenHeld();
-    return await this.#change(id, { kind: "release" }, actor);
+    const released = await this.#change(id, { kind: "release" }, actor);
+    if (released.ok) this.waiting.releaseRun(id);
+    return released;
   }
   /** Its script has asked how it stands; one that is held knows it now. */
   async scriptAsked(experiment: Experiment): Promise<Experiment> {

@@ -121,6 +121,7 @@ function apply(experiment: Experiment, change: Change, atMs: number): Experiment
         error: null,
         process: null,
         phase: null,
+        heldMs: 0,
       };
     case "started":
       return { ...experiment, state: "running", process: change.process, startedAtMs: atMs };
@@ -137,7 +138,11 @@ function apply(experiment: Experiment, change: Change, atMs: number): Experiment
       // The first time counts: until then it may have driven on in ignorance.
       return { ...experiment, holdAcknowledgedAtMs: experiment.holdAcknowledgedAtMs ?? atMs };
     case "release":
-      return { ...experiment, state: "running" };
+      return {
+        ...experiment,
+        state: "running",
+        heldMs: experiment.heldMs + Math.max(0, atMs - (experiment.heldAtMs ?? atMs)),
+      };
     case "cancel":
       return end(experiment, { state: "cancelled", code: "cancel", text: change.text, atMs });
     case "displace": {
@@ -208,6 +213,7 @@ function outcomeOf(exit: RunExit): [TerminalState, EndCode | null] {
     case "wall":
       return ["timed_out", "wall"];
     case "memory":
+    case "cpu":
     case "output":
     case "processes":
     case "disk":
