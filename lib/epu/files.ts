@@ -45,6 +45,10 @@ export class Folders {
     this.#states.set(acquisitionId, state);
   }
 
+  inState(state: AcquisitionState): string[] {
+    return [...this.#states].filter(([, one]) => one === state).map(([id]) => id);
+  }
+
   isFinished(acquisitionId: string): boolean {
     return this.#states.get(acquisitionId) === "completed";
   }

@@ -57,6 +57,12 @@ export class FindingBook {
     return ops;
   }
 
+  /** All of one scope: they were deleted. */
+  forget(scope: string): void {
+    this.#scopes.delete(scope);
+    this.#sizes.delete(scope);
+  }
+
   /** After the commit. */
   keep(ops: readonly Op[]): void {
     for (const op of ops) {

@@ -418,6 +418,19 @@ export class Ingest {
     await this.setState(a, "started", ACTOR, "new files came");
   }
 
+  /** Acquisitions that may become finished. */
+  running(): string[] {
+    return this.folders.inState("started");
+  }
+
+  /** After an acquisition was deleted. */
+  forget(a: string): void {
+    this.folders.forget(a);
+    this.orphans.forget(a);
+    this.findings.forget(a);
+    this.#joined.delete(a);
+  }
+
   /** Moves the acquisition to `state`, with its event. */
   async setState(
     a: string,

@@ -284,12 +284,14 @@ export class Bench {
   #atlas(op: Extract<Op, { on: "atlas" }>): void {
     const key = atlasKey(this.#a);
     const row = this.#get(key, Atlas) ?? this.#newAtlas(op.id);
+    this.#alias(op.id, row.id, { kind: "atlas" });
     this.#keep("atlas", key, row, merged("atlas", row, op.fields, this.#origin(op)));
   }
 
   #tile(op: Extract<Op, { on: "tile" }>): void {
     const key = tileKey(this.#a, op.tileId);
     const row = this.#get(key, Tile) ?? this.#newTile(op.tileId, op.id);
+    this.#alias(op.id, row.id, { kind: "tile", tileId: op.tileId });
     this.#keep("atlas", key, row, merged("tile", row, op.fields, this.#origin(op)));
   }
 
@@ -302,11 +304,13 @@ export class Bench {
 
   #square(op: Extract<Op, { on: "square" }>): void {
     const row = this.#squareRow(op.squareId, op.id);
+    this.#alias(op.id, row.id, { kind: "square", squareId: op.squareId });
     this.#setSquare(row, merged("square", row, op.fields, this.#origin(op)));
   }
 
   #hole(op: Extract<Op, { on: "hole" }>): void {
     const row = this.#holeRow(op.squareId, op.holeId, op.id);
+    this.#alias(op.id, row.id, { kind: "hole", squareId: op.squareId, holeId: op.holeId });
     this.#setHole(row, merged("hole", row, op.fields, this.#origin(op)));
   }
 
@@ -314,6 +318,7 @@ export class Bench {
     const id = this.#micrographId(op.stem);
     const key = micrographKey(this.#a, id);
     const row = this.#get(key, Micrograph) ?? this.#newMicrograph(id, op);
+    this.#alias(op.id, id, { kind: "micrograph", squareId: op.squareId, holeId: op.holeId });
     if (row.squareId !== op.squareId || row.holeId !== op.holeId) {
       // The same name below another square: a copy, and the first place stands.
       return;
@@ -665,6 +670,15 @@ export class Bench {
 
   #refer(id: string, ref: Omit<EntityRef, "v" | "acquisitionId">): void {
     this.#also(entityKey(id), { v: 1, acquisitionId: this.#a, ...ref });
+  }
+
+  /** A further name for a row that is here already. */
+  #alias(
+    id: string | undefined,
+    own: string,
+    ref: Omit<EntityRef, "v" | "acquisitionId" | "id">,
+  ): void {
+    if (id !== undefined && id !== own) this.#refer(id, { ...ref, id: own });
   }
 
   /** @throws {PlanStale} when the name has another id by now. */

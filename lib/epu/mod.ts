@@ -1,6 +1,13 @@
-export * from "./model.ts";
+export { epuApi } from "./api.ts";
 export { isFinished, isTarget } from "./counts.ts";
-export { Epu, type EpuOptions } from "./service.ts";
+export { canonicalDump } from "./dump.ts";
+export type { Taken } from "./ingest.ts";
+export type { DriveMapping } from "./ingest_atlas.ts";
+export * from "./model.ts";
+export { Epu, type EpuFolder, type EpuOptions, rootsOf } from "./service.ts";
+export type { DeleteRefusal } from "./service_delete.ts";
+export type { AgentFeed, AskAgent } from "./service_feed.ts";
+export type { AcquisitionAsk, Upsert, UpsertRefusal } from "./service_upsert.ts";
 export {
   type AcquisitionsQuery,
   EpuStore,

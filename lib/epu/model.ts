@@ -470,6 +470,8 @@ export type EntityKind = (typeof ENTITY_KINDS)[number];
 export const EntityRef = z.strictObject({
   v: z.literal(1),
   kind: z.enum(ENTITY_KINDS),
+  /** The entity's own id where this one is a further name for it: agents of the original invent new ones. */
+  id: z.string().optional(),
   acquisitionId: z.string(),
   squareId: Int.optional(),
   holeId: Int.optional(),

@@ -81,6 +81,11 @@ export class OrphanBook {
     this.#byPath.delete(`${root}/${path}`);
   }
 
+  /** All of one scope: they were deleted. */
+  forget(scope: string): void {
+    for (const orphan of [...this.of(scope)]) this.remove(orphan);
+  }
+
   cut(shelved: Shelved): string[] {
     return pieces(JSON.stringify(shelved));
   }

@@ -271,9 +271,10 @@ export class EpuStore {
   ): Promise<Micrograph | null> {
     if ("id" in ask) {
       const ref = await this.entity(ask.id);
-      return ref?.kind !== "micrograph"
-        ? null
-        : parsed(Micrograph, await this.kv.get(micrographKey(ref.acquisitionId, ask.id)));
+      return ref?.kind !== "micrograph" ? null : parsed(
+        Micrograph,
+        await this.kv.get(micrographKey(ref.acquisitionId, ref.id ?? ask.id)),
+      );
     }
     const found = "uniqueId" in ask
       ? await this.#byUniqueId(ask.uniqueId.toLowerCase(), ask.acquisitionId)
@@ -281,7 +282,7 @@ export class EpuStore {
     return found === null ? null : parsed(Micrograph, await this.kv.get(micrographKey(...found)));
   }
 
-  /** What the id stands for, wherever it came from. */
+  /** What the id stands for, wherever it came from; `id` in it is the entity's own where that is another. */
   async entity(id: string): Promise<EntityRef | null> {
     return parsed(EntityRef, await this.kv.get(entityKey(id)));
   }
