@@ -33,16 +33,19 @@ import * as island7 from "./islands/ExperimentBoard.tsx";
 import * as island8 from "./islands/ExperimentList.tsx";
 import * as island9 from "./islands/History.tsx";
 import * as island10 from "./islands/Keys.tsx";
-import * as island11 from "./islands/RunFiles.tsx";
-import * as island12 from "./islands/RunHead.tsx";
-import * as island13 from "./islands/RunLog.tsx";
-import * as island14 from "./islands/RunPanel.tsx";
-import * as island15 from "./islands/RunPlot.tsx";
-import * as island16 from "./islands/ScriptEditor.tsx";
-import * as island17 from "./islands/SimulatorPanel.tsx";
-import * as island18 from "./islands/StopNotice.tsx";
-import * as island19 from "./islands/TopStatus.tsx";
-import * as island20 from "./islands/WhenReady.tsx";
+import * as island11 from "./islands/ParameterForm.tsx";
+import * as island12 from "./islands/RunFiles.tsx";
+import * as island13 from "./islands/RunHead.tsx";
+import * as island14 from "./islands/RunLog.tsx";
+import * as island15 from "./islands/RunNotes.tsx";
+import * as island16 from "./islands/RunPanel.tsx";
+import * as island17 from "./islands/RunPlot.tsx";
+import * as island18 from "./islands/RunValues.tsx";
+import * as island19 from "./islands/ScriptEditor.tsx";
+import * as island20 from "./islands/SimulatorPanel.tsx";
+import * as island21 from "./islands/StopNotice.tsx";
+import * as island22 from "./islands/TopStatus.tsx";
+import * as island23 from "./islands/WhenReady.tsx";
 
 /** Pages and what wraps them, by their path below routes/. */
 export const routes = {
@@ -84,14 +87,17 @@ export const islands = {
   "islands/ExperimentList.tsx": island8,
   "islands/History.tsx": island9,
   "islands/Keys.tsx": island10,
-  "islands/RunFiles.tsx": island11,
-  "islands/RunHead.tsx": island12,
-  "islands/RunLog.tsx": island13,
-  "islands/RunPanel.tsx": island14,
-  "islands/RunPlot.tsx": island15,
-  "islands/ScriptEditor.tsx": island16,
-  "islands/SimulatorPanel.tsx": island17,
-  "islands/StopNotice.tsx": island18,
-  "islands/TopStatus.tsx": island19,
-  "islands/WhenReady.tsx": island20,
+  "islands/ParameterForm.tsx": island11,
+  "islands/RunFiles.tsx": island12,
+  "islands/RunHead.tsx": island13,
+  "islands/RunLog.tsx": island14,
+  "islands/RunNotes.tsx": island15,
+  "islands/RunPanel.tsx": island16,
+  "islands/RunPlot.tsx": island17,
+  "islands/RunValues.tsx": island18,
+  "islands/ScriptEditor.tsx": island19,
+  "islands/SimulatorPanel.tsx": island20,
+  "islands/StopNotice.tsx": island21,
+  "islands/TopStatus.tsx": island22,
+  "islands/WhenReady.tsx": island23,
 };

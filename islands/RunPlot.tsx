@@ -4,6 +4,7 @@ import type { PageClock } from "../components/clock.ts";
 import { isActive } from "../components/experiments.ts";
 import { formatNumber } from "../components/format.ts";
 import { hearEvents, hearExperiments } from "../components/live.ts";
+import { pressedMs, type ShownAnnotation, withAnnotation } from "../components/noted_at.ts";
 import type { Panels } from "../components/plot/panels.ts";
 import { ExportMenu, Legend, TableView } from "../components/plot/parts.tsx";
 import { Plot } from "../components/plot/Plot.tsx";
@@ -32,6 +33,8 @@ interface Props {
   numbers: RunNumbers | null;
   /** What the script noted, oldest first. */
   notes: { atMs: number; text: string }[];
+  /** What people noted. */
+  annotations: ShownAnnotation[];
   clock: PageClock;
 }
 
@@ -48,6 +51,7 @@ export default function RunPlot(props: Props) {
   const columns = useSignal(props.columns);
   const shown = useSignal(props.shown);
   const notes = useSignal(props.notes);
+  const annotations = useSignal(props.annotations);
   const range = useSignal<[number, number] | null>(null);
   const hoverMs = useSignal<number | null>(null);
   const failure = useSignal<string | null>(null);
@@ -94,9 +98,12 @@ export default function RunPlot(props: Props) {
           load();
         }
       }),
-      hearEvents(({ type, subject, atMs, text }) => {
-        if (type === "experiment.note" && subject === id) {
-          notes.value = [...notes.value, { atMs, text }];
+      hearEvents(({ type, subject, atMs, text, data }) => {
+        if (subject !== id) return;
+        if (type === "experiment.note") notes.value = [...notes.value, { atMs, text }];
+        if (type === "experiment.annotation") {
+          const added = data.annotation as ShownAnnotation;
+          annotations.value = withAnnotation(annotations.value, added);
         }
       }),
     ];
@@ -123,12 +130,19 @@ export default function RunPlot(props: Props) {
   );
   const marks = useMemo(() => {
     const zeroMs = numbers.value?.startedAtMs ?? props.startedAtMs;
-    return zeroMs === null ? [] : notes.value.map(({ atMs, text }): Mark => ({
+    if (zeroMs === null) return [];
+    const said = notes.value.map(({ atMs, text }): Mark => ({
       atMs: atMs - zeroMs,
-      label: text.replace(/^experiment \d+: /, ""),
+      label: shortened(text.replace(/^experiment \d+: /, "")),
       href: "#happened",
     }));
-  }, [notes.value, numbers.value?.startedAtMs]);
+    const noted = annotations.value.map(({ atMs, text }): Mark => ({
+      atMs: atMs - zeroMs,
+      label: shortened(text),
+      href: "#notes",
+    }));
+    return [...said, ...noted].toSorted((a, b) => a.atMs - b.atMs);
+  }, [notes.value, annotations.value, numbers.value?.startedAtMs]);
   const endMs = Math.max(1000, numbers.value?.elapsedMs.at(-1) ?? 0);
   const span = range.value ?? [0, endMs] as [number, number];
   const scene = useMemo(
@@ -174,19 +188,24 @@ export default function RunPlot(props: Props) {
         : drawn.length === 0
         ? <p class="panels empty">No column is chosen. Choose one below.</p>
         : (
-          <Plot
-            scene={scene}
-            hoverMs={hoverMs.value}
-            label={`${
-              drawn.map(({ channel }) => channel.label).join(", ")
-            } over the time of the run`}
-            busy={false}
-            handle={panels}
-            size={[560, 340]}
-            onRange={(from, to) => range.value = [Math.max(0, from), to]}
-            onHover={(at) => hoverMs.value = at}
-            onBack={() => range.value = null}
-          />
+          <div
+            class="pressable"
+            onClick={() => pressedMs.value = hoverMs.value}
+          >
+            <Plot
+              scene={scene}
+              hoverMs={hoverMs.value}
+              label={`${
+                drawn.map(({ channel }) => channel.label).join(", ")
+              } over the time of the run`}
+              busy={false}
+              handle={panels}
+              size={[560, 340]}
+              onRange={(from, to) => range.value = [Math.max(0, from), to]}
+              onHover={(at) => hoverMs.value = at}
+              onBack={() => range.value = null}
+            />
+          </div>
         )}
       {numbers.value !== null && (
         <div class="plot-foot">
@@ -222,6 +241,12 @@ export default function RunPlot(props: Props) {
       )}
     </section>
   );
+}
+
+const MARK_CHARS = 60;
+
+function shortened(text: string): string {
+  return text.length > MARK_CHARS ? `${text.slice(0, MARK_CHARS - 1)}…` : text;
 }
 
 /** Whether the file is there: asking for numbers that are not would be an error each time. */

@@ -1,42 +1,48 @@
 import { HttpError } from "fresh";
 import { Head } from "fresh/runtime";
 import { isActive } from "../../components/experiments.ts";
+import { typedText } from "../../components/parameters.ts";
 import { columnsOf, shownColumns } from "../../components/plot/run.ts";
+import { overviewRows } from "../../components/shown.ts";
 import EventFeed from "../../islands/EventFeed.tsx";
 import RunFiles from "../../islands/RunFiles.tsx";
 import RunHead from "../../islands/RunHead.tsx";
 import RunLog from "../../islands/RunLog.tsx";
+import RunNotes from "../../islands/RunNotes.tsx";
 import RunPlot from "../../islands/RunPlot.tsx";
-import { actorOf, type Principal } from "../../lib/auth/mod.ts";
+import RunValues, { type ValueRow } from "../../islands/RunValues.tsx";
+import { actorOf } from "../../lib/auth/mod.ts";
 import {
-  changeProblem,
-  type ChangeRefusal,
   type Experiment,
   type Experiments,
   mayChange,
-  type MoveRefusal,
-  ownerOf,
   publicView,
 } from "../../lib/experiments/mod.ts";
+import type { DeviceView } from "../../lib/devices/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
-import type { Result } from "../../lib/result.ts";
 import { namesIn, shownEvents } from "../(_parts)/events.ts";
 import { readerOf } from "../(_parts)/reader.ts";
+import { annotate, refusedAs, told } from "../(_parts)/run_forms.ts";
 
 const LOG_LINES = 400;
 const ROWS_FIRST = 300;
 const EVENTS_SHOWN = 50;
+const VALUES_SHOWN = 7;
 
 export const handler = define.handlers({
   /** The buttons without scripts, those of the queue board too. */
   async POST(ctx) {
     const { instrument: { experiments }, principal } = ctx.state;
     const experiment = await experimentOr404(experiments, ctx.params.id!);
+    const { id } = experiment;
+    const form = await ctx.req.formData();
+    if (form.get("action") === "annotate") {
+      await annotate(experiments, id, form, actorOf(principal));
+      return ctx.redirect(`/experiments/${id}#notes`, 303);
+    }
     if (!mayChange(principal, experiment)) {
       throw new HttpError(403, "Only its owner or an admin can change this experiment");
     }
-    const { id } = experiment;
-    const form = await ctx.req.formData();
     if (form.get("action") === "remove") {
       const removed = await experiments.remove(id, actorOf(principal));
       if (removed.ok) return ctx.redirect("/experiments/archive", 303);
@@ -51,67 +57,22 @@ export const handler = define.handlers({
   },
 });
 
-function refusedAs(refusal: ChangeRefusal | MoveRefusal): HttpError {
-  const problem = changeProblem(refusal);
-  return new HttpError(problem.status, problem.detail);
-}
-
-/** What a form tells an experiment; `null`: nothing that can be told. */
-function told(
-  experiments: Experiments,
-  { id }: Experiment,
-  form: FormData,
-  principal: Principal,
-): Promise<Result<Experiment, ChangeRefusal | MoveRefusal>> | null {
-  const actor = actorOf(principal);
-  const reason = String(form.get("reason") ?? "").trim();
-  switch (form.get("action")) {
-    case "cancel":
-      return experiments.cancel(id, actor, "stopped from its page");
-    case "pause":
-      return experiments.pause(id, actor);
-    case "resume":
-      return experiments.resume(id, actor);
-    case "hold":
-      return experiments.hold(id, actor, reason);
-    case "release":
-      return experiments.release(id, actor);
-    case "move": {
-      const [position, version] = [form.get("position"), form.get("version")].map(Number);
-      return Number.isInteger(position) && position! >= 1 && Number.isInteger(version)
-        ? experiments.move(id, position!, actor, version)
-        : null;
-    }
-    case "run-now": {
-      const running = experiments.running();
-      const theirs = running !== null && running.owner !== ownerOf(principal);
-      if (theirs && mayChange(principal, running) && reason === "") {
-        throw new HttpError(422, "Say why, for the owner of the experiment that it displaces");
-      }
-      return experiments.runNow(id, actor, reason, {
-        requeue: form.has("requeue"),
-        mayDisplace: (displaced) => mayChange(principal, displaced),
-      });
-    }
-    default:
-      return null;
-  }
-}
-
 export default define.page<typeof handler>(async function ExperimentPage(ctx) {
   const { params, state, url } = ctx;
-  const { experiments, events, status } = state.instrument;
+  const { experiments, events, devices, status } = state.instrument;
   const experiment = await experimentOr404(experiments, params.id!);
-  const { clock, actor, owner } = readerOf(ctx);
+  const { clock, actor, owner, mayOperate } = readerOf(ctx);
   const { id, number, kind, startedAtMs, scriptSha256 } = experiment;
   const started = startedAtMs !== null;
   const live = isActive(experiment.state) || experiment.state === "queued";
   const log = experiments.log(id, { tail: LOG_LINES });
   const numbers = started ? await experiments.data(id, { rows: ROWS_FIRST }) : null;
-  const [files, happened, script] = await Promise.all([
+  const [files, happened, script, annotations, kept] = await Promise.all([
     started ? experiments.files(id) : [],
     events.read({ subject: id, limit: EVENTS_SHOWN }),
     experiments.script(experiment),
+    experiments.annotations(id),
+    !started || experiments.hasFolder(id),
   ]);
   const shown = numbers === null ? [] : shownColumns(url.searchParams, numbers);
   const api = `/api/v1/experiments/${id}`;
@@ -124,6 +85,21 @@ export default define.page<typeof handler>(async function ExperimentPage(ctx) {
         initial={publicView(experiments, experiment)}
         mine={owner}
         mayChange={mayChange(state.principal, experiment)}
+        clock={clock}
+      />
+      {!kept && (
+        <p class="notice">
+          <span class="dot" />
+          <b>Its files are gone</b>
+          <span class="grow">
+            They were removed after their time; what is told below, and what people noted, is kept.
+          </span>
+        </p>
+      )}
+      <RunValues
+        id={id}
+        rows={live ? valueRows(devices.list()) : []}
+        live={isActive(experiment.state)}
         clock={clock}
       />
       <div class="run-page">
@@ -151,9 +127,18 @@ export default define.page<typeof handler>(async function ExperimentPage(ctx) {
             }}
             notes={happened.filter(({ type }) => type === "experiment.note").toReversed()
               .map(({ atMs, text }) => ({ atMs, text }))}
+            annotations={annotations}
             clock={clock}
           />
-          <RunFiles id={id} initial={files} started={started} live={live} />
+          <RunNotes
+            id={id}
+            initial={annotations}
+            zeroMs={numbers?.startedAtMs ?? startedAtMs}
+            mayNote={mayOperate}
+            actor={actor}
+            clock={clock}
+          />
+          <RunFiles id={id} initial={files} started={started && kept} live={live} />
           <section class="card" id="happened" aria-label="What happened">
             <header>
               <h2>What happened</h2>
@@ -182,6 +167,9 @@ export default define.page<typeof handler>(async function ExperimentPage(ctx) {
                   </pre>
                   <div class="row">
                     <a class="btn" href={`${api}/script`}>Download script</a>
+                    <a class="btn btn-quiet" href={`/experiments/compare?ids=${number}`}>
+                      Compare it
+                    </a>
                     <a class="btn btn-quiet" href={`/experiments/new?from=${number}`}>
                       Submit it again
                     </a>
@@ -198,7 +186,7 @@ export default define.page<typeof handler>(async function ExperimentPage(ctx) {
 
 /** What it was submitted with. */
 function Settings({ experiment }: { experiment: Experiment }) {
-  const { devices, limits, endState, onInterrupt } = experiment;
+  const { devices, limits, endState, holdState, onInterrupt, parameters } = experiment;
   const end = Object.entries(endState).map(([device, setpoint]) =>
     `${device} at ${Object.entries(setpoint).map(([name, value]) => `${name} ${value}`).join(", ")}`
   );
@@ -206,13 +194,27 @@ function Settings({ experiment }: { experiment: Experiment }) {
     <section class="card" aria-label="Settings">
       <details>
         <summary>
-          <b>Settings</b> <small>devices, limits, what happens at the end</small>
+          <b>Settings</b> <small>parameters, devices, limits, what happens at the end</small>
         </summary>
         <dl class="facts">
+          {Object.entries(parameters).flatMap(([name, value]) => [
+            <dt key={name}>{name}</dt>,
+            <dd class="num" key={`${name}=`}>{typedText(value)}</dd>,
+          ])}
           <dt>Holds</dt>
           <dd>{devices.length === 0 ? "every actuator" : devices.join(", ")}</dd>
           <dt>At the end</dt>
           <dd>{[...end, "everything else in its safe state"].join("; ")}</dd>
+          {Object.keys(holdState).length > 0 && (
+            <>
+              <dt>While held</dt>
+              <dd>
+                {Object.entries(holdState).map(([device, state]) =>
+                  `${device} ${typeof state === "string" ? state : JSON.stringify(state)}`
+                ).join(", ")}
+              </dd>
+            </>
+          )}
           <dt>After a power cut</dt>
           <dd>{INTERRUPT_WORDS[onInterrupt]}</dd>
           <dt>Limits</dt>
@@ -224,6 +226,16 @@ function Settings({ experiment }: { experiment: Experiment }) {
       </details>
     </section>
   );
+}
+
+/** What a person looks at while a run goes on. */
+function valueRows(views: readonly DeviceView[]): ValueRow[] {
+  const byId = new Map(views.map((view) => [view.capability.deviceId, view]));
+  return overviewRows(views.map(({ capability }) => capability), VALUES_SHOWN).map((row) => {
+    const { readings, state: { setpoint } } = byId.get(row.deviceId)!;
+    const reading = readings.find(({ channel }) => channel === row.channel.id) ?? null;
+    return { ...row, reading, state: { setpoint } };
+  });
 }
 
 const INTERRUPT_WORDS = {
