@@ -1,6 +1,15 @@
 import type { CommandSpec } from "./command.ts";
+import { epuInfo } from "./epu_info.ts";
+import { epuRecord } from "./epu_record.ts";
+import { epuReplay } from "./epu_replay.ts";
 import { epuSimulate } from "./epu_simulate.ts";
 import { epuSkeleton } from "./epu_skeleton.ts";
 
 /** Tools around EPU folders; in the order in which help shows them. */
-export const EPU_TOOL_COMMANDS: readonly CommandSpec[] = [epuSimulate, epuSkeleton];
+export const EPU_TOOL_COMMANDS: readonly CommandSpec[] = [
+  epuRecord,
+  epuReplay,
+  epuInfo,
+  epuSimulate,
+  epuSkeleton,
+];

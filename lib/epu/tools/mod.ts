@@ -6,6 +6,21 @@ export { readListing } from "./listing.ts";
 export { type ListingOptions } from "./listing_projects.ts";
 export { safePath, UnsafePath } from "./paths.ts";
 export { Plan, type PlanAsk, planOf } from "./plan.ts";
+export { openRecording } from "./open_recording.ts";
+export {
+  record,
+  type RecordAsk,
+  type RecordedCounts,
+  Recorder,
+  RecordingPlace,
+} from "./recorder.ts";
+export {
+  isBinaryName,
+  type RecordedStep,
+  type Recording,
+  RecordingUnreadable,
+} from "./recording.ts";
+export { MODES, type Pace, replay, type ReplayAsk, type ReplayReport } from "./replay.ts";
 export { simulate, type SimulationAsk, type SimulationEnd } from "./simulate.ts";
 export { SimulationUnreadable, STATE_FILE } from "./simulation_state.ts";
 export { FolderNotEmpty, requireEmptyFolder, writeFiles, type WrittenFiles } from "./skeleton.ts";

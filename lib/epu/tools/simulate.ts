@@ -1,7 +1,8 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Clock, delay } from "../../clock.ts";
 import { generateWrites } from "./generate.ts";
+import { InPlaceFile } from "./in_place.ts";
 import { type Plan, type PlanAsk, planOf } from "./plan.ts";
 import { readState, SimulationUnreadable, writeState } from "./simulation_state.ts";
 import { requireEmptyFolder } from "./skeleton.ts";
@@ -155,20 +156,12 @@ async function writeInPlace(
   pauseMs: number,
 ): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
-  const handle = openSync(file, "a");
-  try {
-    ftruncateSync(handle, 0);
-    const pieces = bytes.length >= PIECEWISE_BYTES ? PIECES : 1;
-    const size = Math.ceil(bytes.length / pieces);
-    for (let i = 0; i < pieces; i++) {
-      if (i > 0) await delay(clock, pauseMs);
-      writeWhole(handle, bytes.subarray(i * size, (i + 1) * size));
-    }
-  } finally {
-    closeSync(handle);
+  using open = new InPlaceFile(file);
+  open.truncate(0);
+  const pieces = bytes.length >= PIECEWISE_BYTES ? PIECES : 1;
+  const size = Math.ceil(bytes.length / pieces);
+  for (let i = 0; i < pieces; i++) {
+    if (i > 0) await delay(clock, pauseMs);
+    open.write(bytes.subarray(i * size, (i + 1) * size), i * size);
   }
-}
-
-function writeWhole(handle: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(handle, bytes.subarray(done));
 }
