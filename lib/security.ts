@@ -137,6 +137,8 @@ export function security(options: SecurityOptions): MiddlewareHandler<HoldfastEn
         );
     }
     await next();
+    // The request of a connection that is a WebSocket now can no longer be looked at.
+    if (c.res.status === 101) return;
     if (principal.kind === "local" && wantsPage(c)) {
       const cookie = auth.ownerCookie(c.req.raw, c.get("secure"));
       if (cookie !== null) c.header("set-cookie", cookie, { append: true });
