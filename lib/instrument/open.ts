@@ -9,7 +9,7 @@ import { type AgentSpec, Devices } from "../devices/mod.ts";
 import { EventLog } from "../events.ts";
 import { Experiments, type ExperimentsOptions, holdGate, publicView } from "../experiments/mod.ts";
 import { Kv } from "../kv.ts";
-import { LockFeeds, Locks } from "../locks/mod.ts";
+import { covers, LockFeeds, Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
 import { LiveStream, Telemetry } from "../telemetry/mod.ts";
 import type { Instrument } from "./instrument.ts";
@@ -73,7 +73,10 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     alarms,
   });
   devices.onReadings((readings) => telemetry.record(readings));
-  locks.onLost((deviceIds, actor) => {
+  locks.onLost((names, actor) => {
+    // A lock's name may stand for many devices, or for none of this instrument.
+    const deviceIds = devices.list().map(({ capability }) => capability.deviceId)
+      .filter((id) => names.some((name) => covers(name, id) || covers(id, name)));
     devices.leaseLost(deviceIds, actor).catch((error) =>
       log.error("cannot bring devices whose lease was lost to safe", { deviceIds, error })
     );

@@ -302,6 +302,7 @@ function lockAskOf(body: LockBody): LockAsk {
     planUid: body.plan_uid,
     itemUid: body.item_uid,
     preempt: body.preempt,
+    onExpiry: body.on_expiry,
     notBeforeMs: body.not_before,
     notAfterMs: body.not_after,
   });

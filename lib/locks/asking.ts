@@ -86,6 +86,7 @@ export function grantTo(draft: Draft, waiter: Waiter): Held {
     state: "held",
     revoke: null,
     fences: draft.raiseFences(ask.deviceIds),
+    onExpiry: ask.onExpiry,
     keyVersion: 0,
   };
   const held = leased(

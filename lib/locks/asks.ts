@@ -37,6 +37,8 @@ export const LockBody = z.strictObject({
   /** A slot in time: not granted before, ended at the latest at the other. */
   not_before: Moment.nullable().optional().openapi({ type: ["string", "number", "null"] }),
   not_after: Moment.nullable().optional().openapi({ type: ["string", "number", "null"] }),
+  /** When the lease runs out: `safe` (default) brings the actuators to their safe state, `keep` leaves them. */
+  on_expiry: z.enum(["safe", "keep"]).optional(),
   /** Says what the request would meet, and changes nothing. */
   dry_run: z.boolean().optional(),
 }).openapi("LockRequest");

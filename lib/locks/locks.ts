@@ -512,7 +512,10 @@ export class Locks implements face.LockService {
   }
 
   #tellLost(ended: readonly EndedLock[]): void {
-    const byActor = Map.groupBy(ended, ({ lock }) => lock.owner.actor);
+    const left = ended.filter(({ lock, reason }) =>
+      reason !== "expired" || lock.onExpiry === "safe"
+    );
+    const byActor = Map.groupBy(left, ({ lock }) => lock.owner.actor);
     for (const [actor, locks] of byActor) {
       this.#lost.tell(locks.flatMap(({ lock }) => lock.deviceIds), actor);
     }

@@ -258,6 +258,7 @@ Deno.test("what cannot be an ask is refused, with the field that is wrong", asyn
       planUid: null,
       itemUid: null,
       preempt: "policy" as const,
+      onExpiry: "safe" as const,
       notBeforeMs: null,
       notAfterMs: null,
       ...more,

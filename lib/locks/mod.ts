@@ -44,3 +44,4 @@ export { askerOf, commandActor, lockScopesOf, ownerNamed } from "./api_asker.ts"
 export { CLOSE_GOING_AWAY, CLOSE_LOGIN, LockFeeds, SOCKET_CAPACITY } from "./api_feeds.ts";
 export { lockProblem } from "./problems.ts";
 export { lockReply, recordReply, ticketReply } from "./replies.ts";
+export { covers } from "./names.ts";

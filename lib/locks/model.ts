@@ -96,6 +96,8 @@ export const GroupLock = z.object({
   revoke: Revoke.nullable(),
   /** Each device's fencing token: higher at every grant, release and loss. */
   fences: z.record(z.string(), z.number().int().nonnegative()),
+  /** What becomes of its actuators when its lease runs out; taken away by others, they go safe in any case. */
+  onExpiry: z.enum(["safe", "keep"]).default("safe"),
   /** How often its owner changed: each owner has another key. */
   keyVersion: z.number().int().nonnegative(),
 });
@@ -130,6 +132,11 @@ export const LockAsk = z.object({
   itemUid: z.string().max(200).nullable().default(null),
   /** `policy`: as the table says; `never`; `force`, which needs `lock:force`, ends whoever holds. */
   preempt: z.enum(["policy", "never", "force"]).default("policy"),
+  /**
+   * What becomes of the devices when the lease runs out: `safe` brings their actuators to their safe state;
+   * `keep` leaves them as they are, for a person who sets something by hand and goes.
+   */
+  onExpiry: z.enum(["safe", "keep"]).default("safe"),
   /** A slot in time: granted not before the one, and ended at the other at the latest. Epoch ms. */
   notBeforeMs: z.number().int().nullable().default(null),
   notAfterMs: z.number().int().nullable().default(null),

@@ -41,6 +41,7 @@ export function upgraded({ deviceId, fence, lease }: OldLock): GroupLock | null 
     state: "held",
     revoke: null,
     fences: { [deviceId]: fence },
+    onExpiry: "safe",
     keyVersion: 0,
   };
 }

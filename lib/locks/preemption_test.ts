@@ -202,3 +202,25 @@ Deno.test("the lower class never ends up with what the higher one was granted, i
   }
   await close();
 });
+
+Deno.test("a lease that runs out is told as lost unless its devices are to stay as they are", async () => {
+  const { locks, pass, close } = await openRig();
+  const lost: string[] = [];
+  locks.onLost((deviceIds, actor) => lost.push(`${actor} ${deviceIds}`));
+  granted(await ask(locks, person("anna"), ["pump"], { leaseMs: 1000 }));
+  granted(await ask(locks, person("ben"), ["heater"], { leaseMs: 1000, onExpiry: "keep" }));
+  await pass(1000);
+  assert.deepEqual(lost, ["user:anna pump"]);
+  assert.equal(locks.holder("heater"), null);
+  await close();
+});
+
+Deno.test("devices taken from their holder are lost whatever their lease says of its end", async () => {
+  const { locks, close } = await openRig();
+  const lost: string[] = [];
+  locks.onLost((deviceIds, actor) => lost.push(`${actor} ${deviceIds}`));
+  granted(await ask(locks, person("ben"), ["heater"], { onExpiry: "keep" }));
+  granted(await ask(locks, person("eve"), ["heater"], { preempt: "force", reason: "smoke" }));
+  assert.deepEqual(lost, ["user:ben heater"]);
+  await close();
+});

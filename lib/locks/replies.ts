@@ -45,6 +45,7 @@ export const LockReply = z.object({
   /** `null`: until it is released. */
   expires_at: Time.nullable(),
   max_hold_at: Time.nullable(),
+  on_expiry: z.enum(["safe", "keep"]),
   renewals: z.number().int(),
   state: z.enum(["held", "revoking"]),
   revoke: z.object({
@@ -134,6 +135,7 @@ export function lockReply(lock: GroupLock): LockReply {
     lease_ms: lock.leaseMs,
     expires_at: timeOrNull(lock.expiresAtMs),
     max_hold_at: timeOrNull(lock.maxHoldAtMs),
+    on_expiry: lock.onExpiry,
     renewals: lock.renewals,
     state: lock.state,
     revoke: lock.revoke === null ? null : {
