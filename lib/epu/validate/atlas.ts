@@ -46,13 +46,30 @@ async function candidates(
   const segments = atlasPath.split(/[\\/]/).filter((part) => part !== "" && !part.endsWith(":"));
   if (segments.includes("..")) return [];
   const here = join(look.root, project);
-  const places = [...roots, here, dirname(here), dirname(dirname(here))];
+  const around = [...roots, here, dirname(here), dirname(dirname(here))];
   const found = new Set<string>();
-  for (const place of places) {
+  for (const place of [...around, ...await atlasFoldersIn(look, around)]) {
     for (let kept = segments.length; kept >= Math.min(SEGMENTS_KEPT, segments.length); kept--) {
       const path = join(place, ...segments.slice(-kept));
       if (await look.source.size(path) !== null) found.add(path);
     }
   }
   return [...found];
+}
+
+/** Sites keep atlases together, under a name that differs in case from the microscope's. */
+async function atlasFoldersIn(look: Look, places: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const place of places) {
+    try {
+      const entries = await look.source.list(place);
+      const folders = entries.filter(({ type, name }) =>
+        type === "folder" && name.toLowerCase() === "atlas"
+      );
+      found.push(...folders.map(({ name }) => join(place, name)));
+    } catch {
+      // What lies around the session need not be ours to list.
+    }
+  }
+  return found;
 }
