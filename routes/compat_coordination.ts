@@ -90,13 +90,20 @@ export const locksFaceShapes: MiddlewareHandler<HoldfastEnv> = async (c, next) =
   if (faceOf(c) !== "locks" || c.res.status === 101) return;
   const { status, headers } = c.res;
   const isProblem = headers.get("content-type") === "application/problem+json";
-  const title = status === 404 ? "Not Found" : status === 405 ? "Method Not Allowed" : null;
   const isNative = c.req.path.startsWith("/api/v1/");
-  if (isProblem && title !== null && !isNative) {
+  if (isProblem && (status === 404 || status === 405) && !isNative) {
+    // What no rule of access names is not there for the checks before us; the original says 405.
+    const allow = allowOf(c.req.path);
+    const detail = allow === null ? "Not Found" : "Method Not Allowed";
     const kept = new Headers(headers);
     kept.set("content-type", "application/json");
+    kept.delete("allow");
+    if (allow !== null) kept.set("allow", allow);
     c.res = undefined;
-    c.res = new Response(JSON.stringify({ detail: title }), { status, headers: kept });
+    c.res = new Response(JSON.stringify({ detail }), {
+      status: allow === null ? 404 : 405,
+      headers: kept,
+    });
   }
   if (c.req.method === "OPTIONS" && status === 204) {
     const kept = new Headers(headers);
@@ -108,6 +115,16 @@ export const locksFaceShapes: MiddlewareHandler<HoldfastEnv> = async (c, next) =
     c.header("access-control-allow-credentials", "true");
   }
 };
+
+/** The method one of the original's paths takes, `null` for any other path. */
+function allowOf(path: string): string | null {
+  const found = Object.entries(TAKES).find(([pattern]) =>
+    pattern.endsWith("/:device_name")
+      ? /^\/api\/locks\/device\/[^/]+$/.test(path)
+      : pattern === path
+  );
+  return found?.[1] ?? null;
+}
 
 function faceOf(c: Context<HoldfastEnv>): Face | undefined {
   return (c.env as { readonly face?: Face } | undefined)?.face;
