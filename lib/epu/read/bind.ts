@@ -1,5 +1,7 @@
 import type { Findings } from "./findings.ts";
 import { SCHEMA_INSTANCE, SERIALIZATION, shortNamespace } from "./namespaces.ts";
+import { type OpenList, OpenRecord } from "./open_record.ts";
+import { Refused } from "./refused.ts";
 import { childNode, type CompiledRecord, type LeafField, type ShapeNode } from "./shape.ts";
 
 /** An attribute as the parser gives it. */
@@ -25,22 +27,13 @@ interface Frame {
   isVoid: boolean;
 }
 
-class OpenList {
-  /** With a `null` for each null entry, until the list is closed. */
-  readonly items: unknown[] = [];
-  /** `_size`, and `z:Size` of the array. */
-  size: number | null = null;
-  declared: number | null = null;
-}
-
-interface OpenRecord {
-  readonly shape: CompiledRecord;
-  readonly values: unknown[];
-}
-
 const OPENED = Symbol("a list was opened");
-/** Characters; no text that EPU shares between objects comes near it. */
-const TEXT_OF_REFERENCE_MAX = 65_536;
+/**
+ * What all references of a file may bring in, in fields and in blocks of text: without it a list referred to
+ * a hundred thousand times would multiply. Real files refer to some thousand fields.
+ */
+const REFERRED_MAX = 1_000_000;
+const TEXT_BLOCK = 64;
 
 /**
  * Fills records from a stream of elements along a shape. Knows .NET's DataContract rules: null entries,
@@ -59,6 +52,7 @@ export class Binder<T> {
   readonly #written = new Map<string, { place: ShapeNode; from: number; to: number }>();
   readonly #logPlaces: ShapeNode[] = [];
   readonly #logValues: unknown[] = [];
+  #referred = 0;
 
   /** `rootUri` is the root's namespace: under whatever name, it is the one the shape expects there. */
   constructor(
@@ -67,7 +61,7 @@ export class Binder<T> {
     private readonly rootNamespace: string,
     private readonly findings: Findings,
   ) {
-    this.#root = { shape, values: [] };
+    this.#root = new OpenRecord(shape);
     this.#records = [this.#root];
   }
 
@@ -113,9 +107,7 @@ export class Binder<T> {
     const frame = this.#frames[this.#depth]!;
     const { place, id, isVoid } = frame;
     if (!isVoid) {
-      if (id !== null && !frame.hasChild && this.#text.length <= TEXT_OF_REFERENCE_MAX) {
-        this.#texts.set(id, this.#text);
-      }
+      if (id !== null && !frame.hasChild) this.#texts.set(id, this.#text);
       if (place !== null) {
         this.#noteUnknown(frame, place);
         if (this.#depth > 0) this.#leave(frame, place);
@@ -130,7 +122,7 @@ export class Binder<T> {
 
   /** Once the root is closed. */
   finish(): T {
-    return this.#object(this.#root) as T;
+    return this.#finished(this.#root) as T;
   }
 
   #shortNamespace(uri: string): string | null {
@@ -167,7 +159,7 @@ export class Binder<T> {
     const record = place.item?.record ?? null;
     if (record === null) frame.inner = place;
     else {
-      this.#records.push({ shape: record, values: [] });
+      this.#records.push(new OpenRecord(record));
       frame.inner = record.node;
     }
     if (frame.inner.opens.length > 0) {
@@ -181,7 +173,7 @@ export class Binder<T> {
   #leave(frame: Frame, place: ShapeNode): void {
     if (place.item !== null) {
       const { record, field } = place.item;
-      if (record !== null) this.#push(place, this.#object(this.#records.pop()!));
+      if (record !== null) this.#push(place, this.#finished(this.#records.pop()!));
       else this.#push(place, this.#decoded(field!, frame, this.#text));
       return;
     }
@@ -230,6 +222,7 @@ export class Binder<T> {
   #follow(place: ShapeNode, reference: string): void {
     const text = this.#texts.get(reference);
     if (text !== undefined) {
+      this.#spend(1 + text.length / TEXT_BLOCK);
       const frame = this.#frames[this.#depth]!;
       const field = place.leaf?.field ?? place.item?.field ?? null;
       if (field !== null) {
@@ -259,12 +252,23 @@ export class Binder<T> {
   }
 
   #replay({ place, from, to }: { place: ShapeNode; from: number; to: number }): void {
+    this.#spend(1 + to - from);
     for (let i = from; i < to; i++) {
       // What was written to records inside is part of the items that were.
       if (this.#logPlaces[i]!.owner !== place.owner) continue;
       if (this.#logPlaces[i]!.item === null) this.#write(this.#logPlaces[i]!, this.#logValues[i]);
       else this.#push(this.#logPlaces[i]!, this.#logValues[i]);
     }
+  }
+
+  #spend(referred: number): void {
+    this.#referred += referred;
+    if (this.#referred <= REFERRED_MAX) return;
+    throw new Refused({
+      kind: "refused",
+      reason: "too-many-references",
+      text: `References bring in more than ${REFERRED_MAX} fields`,
+    });
   }
 
   #write(place: ShapeNode, value: unknown): void {
@@ -292,32 +296,13 @@ export class Binder<T> {
   }
 
   #listAt(slot: number): OpenList {
-    const { values } = this.#records.at(-1)!;
-    return (values[slot] ??= new OpenList()) as OpenList;
+    return this.#records.at(-1)!.listAt(slot);
   }
 
-  #object({ shape, values }: OpenRecord): Record<string, unknown> {
-    const object: Record<string, unknown> = {};
-    for (let slot = 0; slot < shape.names.length; slot++) {
-      const value = values[slot];
-      object[shape.names[slot]!] = value === undefined
-        ? null
-        : value instanceof OpenList
-        ? this.#itemsOf(value)
-        : value;
-    }
-    return object;
-  }
-
-  #itemsOf({ items, size, declared }: OpenList): unknown[] {
-    const promised = size ?? declared;
-    if (promised !== null && items.length < promised) {
-      this.#note(
-        "short-list",
-        `A list says it has ${promised} entries and has ${items.length}`,
-      );
-    }
-    return (size === null ? items : items.slice(0, size)).filter((item) => item !== null);
+  #finished(record: OpenRecord): Record<string, unknown> {
+    return record.finished((promised, found) =>
+      this.#note("short-list", `A list says it has ${promised} entries and has ${found}`)
+    );
   }
 
   #note(

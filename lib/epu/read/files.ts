@@ -347,7 +347,8 @@ export type RefusalReason =
   | "too-deep"
   | "too-large"
   | "too-many-elements"
-  | "too-many-attributes";
+  | "too-many-attributes"
+  | "too-many-references";
 
 export interface EpuReading {
   readonly file: EpuFile;

@@ -322,7 +322,26 @@ Deno.test("a document type, depth, size and numbers beyond the limits are refuse
   assert.equal(why(new Uint8Array(33 * 1024 * 1024).fill(0x20)), "too-large");
   const attributes = Array.from({ length: 65 }, (_, i) => `a${i}="1"`).join(" ");
   assert.equal(why(`<a ${attributes}/>`), "too-many-attributes");
-  assert.equal(why(`<a>${"<b/>".repeat(2_000_001)}</a>`), "too-many-elements");
+  assert.equal(why(`<a>${"<b/>".repeat(1_000_001)}</a>`), "too-many-elements");
+});
+
+Deno.test("a list or a text referred to again and again is refused before it multiplies", () => {
+  const area = (setting: string) =>
+    `<g:KeyValuePairOfintX><g:key>1</g:key><g:value><e:ImageAcquisitionSettingXml>${setting}</e:ImageAcquisitionSettingXml></g:value></g:KeyValuePairOfintX>`;
+  const bomb = session(
+    `<Samples><_items><SampleXml><TargetAreaTemplate><DataAcquisitionAreas><a:m_serializationArray>` +
+      area(`<e:Defocus z:Id="9">${"<a:double>1</a:double>".repeat(20_000)}</e:Defocus>`) +
+      area(`<e:Defocus z:Ref="9" i:nil="true"/>`).repeat(2000) +
+      `</a:m_serializationArray></DataAcquisitionAreas></TargetAreaTemplate></SampleXml></_items></Samples>`,
+  );
+  const long = session(
+    `<Any z:Id="9">${"1".repeat(1_000_000)}</Any><Samples><_items>` +
+      `<SampleXml><StartDateTime z:Ref="9"/></SampleXml>`.repeat(2000) + `</_items></Samples>`,
+  );
+  for (const text of [bomb, long]) {
+    const found = refusal("EpuSession.dm", text);
+    assert.ok(found.kind === "refused" && found.reason === "too-many-references", found.text);
+  }
 });
 
 Deno.test("only the five entities and numbers mean anything", () => {

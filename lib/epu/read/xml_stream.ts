@@ -1,13 +1,14 @@
 import { SaxesParser } from "saxes";
 import type { XmlAttribute } from "./bind.ts";
 import type { ReadRefusal, RefusalReason } from "./files.ts";
+import { Refused } from "./refused.ts";
 import { XmlText } from "./xml_text.ts";
 
 /** Real files: 2.3 MB, 40 280 elements, depth 15, six attributes. */
 export const LIMITS = {
   bytes: 32 * 1024 * 1024,
   depth: 64,
-  elements: 2_000_000,
+  elements: 1_000_000,
   attributes: 64,
 } as const;
 
@@ -17,13 +18,6 @@ export interface XmlHandler {
   close(): void;
   /** From the XML declaration, lower case. */
   declared(encoding: string): void;
-}
-
-class Stop extends Error {
-  override readonly name = "Stop";
-  constructor(readonly refusal: ReadRefusal) {
-    super(refusal.text);
-  }
 }
 
 const PREDEFINED = { amp: "&", gt: ">", lt: "<", quot: '"', apos: "'" };
@@ -82,20 +76,22 @@ export class XmlStream {
       const { text, isCut } = this.source.end();
       this.#write(text);
       if (this.#sawZero && !this.#isRootClosed) {
-        throw new Stop({
+        throw new Refused({
           kind: "unfinished",
           text: `The content ends in zeros at line ${this.#parser.line}`,
         });
       }
       this.isPadded = this.#sawZero;
-      if (isCut) throw new Stop({ kind: "unfinished", text: "The file ends inside a character" });
+      if (isCut) {
+        throw new Refused({ kind: "unfinished", text: "The file ends inside a character" });
+      }
       const { line } = this.#parser;
       try {
         this.#parser.close();
       } catch (error) {
-        if (!(error instanceof Stop) || error.refusal.kind !== "not-xml") throw error;
+        if (!(error instanceof Refused) || error.refusal.kind !== "not-xml") throw error;
         const text = this.#bytes === 0 ? "The file is empty" : `The file ends at line ${line}`;
-        throw new Stop({ kind: "unfinished", text: `${text}, its root is not closed` });
+        throw new Refused({ kind: "unfinished", text: `${text}, its root is not closed` });
       }
     });
     return this.#refusal;
@@ -111,7 +107,7 @@ export class XmlStream {
     if (!this.#sawZero && zero > 0) this.#parser.write(text.slice(0, zero));
     this.#sawZero = true;
     if (/^[\0\s]*$/.test(text.slice(zero))) return;
-    throw new Stop(
+    throw new Refused(
       this.#isRootClosed ? this.#broken("text data outside of root node") : {
         kind: "unfinished",
         text: `The content has a gap of zeros at line ${this.#parser.line}`,
@@ -135,11 +131,11 @@ export class XmlStream {
   }
 
   #refuse(reason: RefusalReason, text: string): never {
-    throw new Stop({ kind: "refused", reason, text });
+    throw new Refused({ kind: "refused", reason, text });
   }
 
   #stumble(error: Error): never {
-    throw new Stop(this.#broken(error.message.replace(/^(?:undefined:)?\d+:\d+: /, "")));
+    throw new Refused(this.#broken(error.message.replace(/^(?:undefined:)?\d+:\d+: /, "")));
   }
 
   #broken(what: string): ReadRefusal {
@@ -154,7 +150,7 @@ export class XmlStream {
       work();
       return true;
     } catch (error) {
-      if (!(error instanceof Stop)) throw error;
+      if (!(error instanceof Refused)) throw error;
       this.#refusal = error.refusal;
       return false;
     }
