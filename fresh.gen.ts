@@ -17,11 +17,12 @@ import * as route14 from "./routes/index.tsx";
 import * as route15 from "./routes/login.tsx";
 import * as route16 from "./routes/problems/[kind].tsx";
 import * as route17 from "./routes/problems/index.tsx";
-import * as route18 from "./routes/settings/index.tsx";
-import * as route19 from "./routes/settings/simulator.tsx";
-import * as route20 from "./routes/settings/theme.tsx";
-import * as route21 from "./routes/settings/tokens.tsx";
-import * as route22 from "./routes/settings/users.tsx";
+import * as route18 from "./routes/settings/dashboard.tsx";
+import * as route19 from "./routes/settings/index.tsx";
+import * as route20 from "./routes/settings/simulator.tsx";
+import * as route21 from "./routes/settings/theme.tsx";
+import * as route22 from "./routes/settings/tokens.tsx";
+import * as route23 from "./routes/settings/users.tsx";
 import * as island0 from "./islands/AlarmBar.tsx";
 import * as island1 from "./islands/AlarmBoard.tsx";
 import * as island2 from "./islands/CommandForm.tsx";
@@ -67,11 +68,12 @@ export const routes = {
   "login.tsx": route15,
   "problems/[kind].tsx": route16,
   "problems/index.tsx": route17,
-  "settings/index.tsx": route18,
-  "settings/simulator.tsx": route19,
-  "settings/theme.tsx": route20,
-  "settings/tokens.tsx": route21,
-  "settings/users.tsx": route22,
+  "settings/dashboard.tsx": route18,
+  "settings/index.tsx": route19,
+  "settings/simulator.tsx": route20,
+  "settings/theme.tsx": route21,
+  "settings/tokens.tsx": route22,
+  "settings/users.tsx": route23,
 };
 
 /** Islands by their path. */

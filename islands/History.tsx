@@ -36,6 +36,7 @@ import {
   windowTitle,
 } from "../components/plot/view.ts";
 import { zoneShown } from "../components/Time.tsx";
+import type { Reading } from "../lib/devices/model.ts";
 
 interface Props {
   /** All that may be drawn. */
@@ -52,6 +53,8 @@ interface Props {
   runFromMs: number | null;
   /** The instrument's oldest sample, where it is that new. */
   firstMs: number | null;
+  /** New values are drawn so often; 0: as they come. */
+  intervalMs: number;
   /** Only events of this subject are marked, and its setpoints drawn; absent: the instrument's and runs'. */
   subject?: string;
   clock: PageClock;
@@ -128,10 +131,17 @@ export default function History(props: Props) {
 
   useEffect(() => {
     // Live growth: readings are appended, the window slides, nothing is animated.
+    let held: Reading[] = [];
+    let drawnAtMs = -Infinity;
     const stopReadings = hearReadings((readings) => {
       if (view.value.range !== null) return;
+      held.push(...readings);
+      if (performance.now() - drawnAtMs < props.intervalMs) return;
+      drawnAtMs = performance.now();
       let next = known.value;
-      for (const { deviceId, channel: id, value, atMs } of readings) {
+      const all = held;
+      held = [];
+      for (const { deviceId, channel: id, value, atMs } of all) {
         const key = keyOf({ deviceId, channel: id });
         const channel = shown.value.find((one) => keyOf(one) === key);
         if (channel === undefined || typeof value !== "number") continue;

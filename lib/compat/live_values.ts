@@ -1,6 +1,6 @@
 import { type Cell, type Experiments, parseStamp } from "../experiments/mod.ts";
 import { lastRow } from "./last_row.ts";
-import type { DashboardComponent, DashboardSettings } from "./model.ts";
+import { DASHBOARD_DEVICES, type DashboardComponent, type DashboardSettings } from "./model.ts";
 import { type Component, devicesOf, type ListedDevices, measured } from "./node_components.ts";
 import { naive } from "./run_words.ts";
 
@@ -28,10 +28,10 @@ const LISTS = [
 ] as const;
 
 const MEASURED: Readonly<Record<DashboardComponent, { key: string; component: Component }>> = {
-  co2_sensor: { key: "co2_ppm", component: "co2_sensor" },
-  temperature: { key: "temperature", component: "temp_sensor" },
-  photodiodes: { key: "photodiodes", component: "optical_density" },
-  peltier_current: { key: "peltier_current", component: "peltier_current" },
+  co2_sensor: { key: "co2_ppm", component: DASHBOARD_DEVICES.co2_sensor },
+  temperature: { key: "temperature", component: DASHBOARD_DEVICES.temperature },
+  photodiodes: { key: "photodiodes", component: DASHBOARD_DEVICES.photodiodes },
+  peltier_current: { key: "peltier_current", component: DASHBOARD_DEVICES.peltier_current },
 };
 
 /**

@@ -21,6 +21,21 @@ export const DASHBOARD_COMPONENTS = [
 ] as const;
 export type DashboardComponent = (typeof DASHBOARD_COMPONENTS)[number];
 
+/** The component each of them shows. */
+export const DASHBOARD_DEVICES = {
+  co2_sensor: "co2_sensor",
+  temperature: "temp_sensor",
+  photodiodes: "optical_density",
+  peltier_current: "peltier_current",
+} as const satisfies Record<DashboardComponent, string>;
+
+/** Channels a dashboard draws at once at most, and colours there are. */
+export const DASHBOARD_CHANNELS_MAX = 8;
+export const DASHBOARD_COLOURS = 8;
+
+/** A channel as the telemetry API spells it: `device.channel`. */
+const ChannelKey = z.string().max(200).regex(/^[^.\s]+\.[^.\s]+$/, "must be device.channel");
+
 /** The originals' dashboard settings, stored as their clients send and read them. */
 export const DashboardSettings = z.object({
   display_components: z.object({
@@ -31,6 +46,10 @@ export const DashboardSettings = z.object({
   }),
   /** Seconds between two values on a dashboard, and of one sensor on the live stream. */
   update_interval: z.number(),
+  /** Ours: channels drawn when an address names none, in their order; absent: the instrument's first. */
+  channels: z.array(ChannelKey).max(DASHBOARD_CHANNELS_MAX).optional(),
+  /** Ours: number of a channel's colour where it is not its usual one. */
+  colours: z.record(ChannelKey, z.number().int().min(1).max(DASHBOARD_COLOURS)).optional(),
   /** Kept for the old settings page, which sends it back; nothing reads it, there or here. */
   csv_file_path: z.string(),
 });
@@ -48,11 +67,19 @@ export const DASHBOARD_DEFAULTS: DashboardSettings = {
   csv_file_path: "",
 };
 
+/** Colours that are kept; an instrument has fewer channels. */
+const COLOURED_MAX = 500;
+
 /** What may be sent: any part of the settings, and nothing else. */
 export const DashboardChange = z.strictObject({
   display_components: z.strictObject(DashboardSettings.shape.display_components.shape).partial()
     .optional(),
   update_interval: z.number().min(0.5).max(3600).optional(),
   csv_file_path: z.string().max(500).optional(),
+  channels: DashboardSettings.shape.channels,
+  colours: DashboardSettings.shape.colours.refine(
+    (colours) => Object.keys(colours ?? {}).length <= COLOURED_MAX,
+    `must name at most ${COLOURED_MAX} channels`,
+  ),
 });
 export type DashboardChange = z.infer<typeof DashboardChange>;

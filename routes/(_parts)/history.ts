@@ -1,4 +1,5 @@
-import { firstChannels, plotChannels } from "../../components/shown.ts";
+import { dashboardChannels, withColours } from "../../components/dashboard.ts";
+import { plotChannels } from "../../components/shown.ts";
 import { isShown, type LoggedEvent, MARK_TYPES } from "../../components/plot/marks.ts";
 import { keyOf, type PlotChannel } from "../../components/plot/shape.ts";
 import { packed, type PackedData } from "../../components/plot/source.ts";
@@ -16,6 +17,8 @@ export interface HistoryProps {
   readonly events: LoggedEvent[];
   readonly runFromMs: number | null;
   readonly firstMs: number | null;
+  /** New values are drawn so often. */
+  readonly intervalMs: number;
   readonly subject?: string;
   readonly clock: PageClock;
   readonly search: string;
@@ -28,16 +31,18 @@ const FIRST_OF_DEVICE = 4;
 
 /** The history an address asks for: of the whole instrument, or of one device. */
 export async function historyProps(
-  { devices, telemetry, events, experiments }: Instrument,
+  { devices, telemetry, events, experiments, compat }: Instrument,
   url: URL,
   clock: PageClock,
   deviceId?: string,
 ): Promise<HistoryProps> {
   // Colours belong to a channel's place among all of them, on every page.
-  const all = plotChannels(devices.list());
+  const views = devices.list();
+  const { settings } = compat.dashboard;
+  const all = withColours(plotChannels(views), settings.colours);
   const channels = deviceId === undefined ? all : all.filter((one) => one.deviceId === deviceId);
   const first = deviceId === undefined
-    ? firstChannels(all)
+    ? dashboardChannels(all, views, settings)
     : channels.slice(0, FIRST_OF_DEVICE).map(keyOf);
   const runFromMs = experiments.running()?.startedAtMs ?? null;
   const view = viewOf(url.searchParams, {
@@ -78,6 +83,7 @@ export async function historyProps(
       })),
     runFromMs,
     firstMs,
+    intervalMs: deviceId === undefined ? settings.update_interval * 1000 : 0,
     ...(deviceId === undefined ? {} : { subject: deviceId }),
     clock,
     search: url.search,

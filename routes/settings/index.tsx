@@ -7,6 +7,7 @@ import SimulatorPanel from "../../islands/SimulatorPanel.tsx";
 import { actorOf, atLeast, ROLES, SCOPES } from "../../lib/auth/mod.ts";
 import { maskConfig } from "../../lib/config.ts";
 import { define, type Instrument, type State, THEMES } from "../../lib/instrument/mod.ts";
+import { DashboardCard, type DashboardTyped } from "../(_parts)/DashboardCard.tsx";
 import { type Reader, readerOf } from "../(_parts)/reader.ts";
 
 const THEME_WORDS = {
@@ -20,8 +21,13 @@ const THEME_WORDS = {
 export interface Outcome {
   /** The one time a token is shown. */
   readonly token?: string;
+  /** What the dashboard's form held when it did nothing. */
+  readonly dashboard?: DashboardTyped;
   /** Why a form did nothing, by the section it stands in. */
-  readonly failure?: { readonly of: "tokens" | "users" | "simulator"; readonly text: string };
+  readonly failure?: {
+    readonly of: "tokens" | "users" | "simulator" | "dashboard";
+    readonly text: string;
+  };
 }
 
 export const handler = define.handlers<Outcome>({
@@ -77,6 +83,12 @@ export default define.page<typeof handler>(async function SettingsPage(ctx) {
             )}
           </div>
         </section>
+        <DashboardCard
+          instrument={instrument}
+          mayOperate={mayOperate}
+          typed={data.dashboard ?? null}
+          failure={failureOf(data, "dashboard")}
+        />
         {mayOperate && <Tokens state={state} reader={reader} outcome={data} />}
         {instrument.auth.enabled && isAdmin && (
           <Users state={state} reader={reader} outcome={data} />
