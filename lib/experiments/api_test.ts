@@ -311,6 +311,48 @@ time.sleep(300 if os.environ["ATTEMPT"] == "1" else 0)
   assert.deepEqual(files, ["mark2"], "a run that begins anew begins with an empty folder");
 });
 
+runs(
+  "a run's numbers are given as JSON, CSV and Parquet, with what was asked wrong told by name",
+  async () => {
+    await using rig = await openRig();
+    const { get } = face(rig);
+    const done = await rig.run(`
+with open("experiment_data.csv", "w") as file:
+    file.write("timestamp,temperature\\n")
+    for i in range(5):
+        file.write("2026-01-25T20:35:1%d.000Z,%d\\n" % (i, 20 + i))
+`);
+    assert.equal(done.state, "completed", done.log);
+    const data = `/experiments/${done.id}/data`;
+    const json = await (await get(`${data}?from=2026-01-25T20:35:12Z&to=2026-01-25T20:35:14Z`))
+      .json();
+    assert.deepEqual(json.columns, [{ name: "temperature", unit: "°C", values: [22, 23] }]);
+    const csv = await get(`${data}?format=csv&every=2&fromElapsedMs=1000`);
+    assert.match(csv.headers.get("content-disposition")!, /experiment_1_data\.csv/);
+    assert.equal(
+      await csv.text(),
+      "timestamp,elapsed_s,temperature\n2026-01-25T20:35:11.000Z,1,21\n2026-01-25T20:35:13.000Z,3,23\n",
+    );
+    const parquet = await get(`${data}?format=parquet`);
+    assert.equal(parquet.headers.get("content-type"), "application/vnd.apache.parquet");
+    const bytes = new Uint8Array(await parquet.arrayBuffer());
+    assert.equal(new TextDecoder().decode(bytes.subarray(0, 4)), "PAR1");
+    // Given up before a byte was read: nothing stays open, which the test's own check of resources sees.
+    await (await get(`${data}?format=csv`)).body!.cancel();
+    for (const wrong of ["format=xlsx", "from=yesterday", "every=0", "toElapsedMs=-1"]) {
+      assert.equal((await get(`${data}?${wrong}`)).status, 422, wrong);
+    }
+    const local = await rig.run(
+      `open("experiment_data.csv", "w").write("time,x\\n2026-01-25 20:35:11,1\\n")`,
+    );
+    const refused = await get(`/experiments/${local.id}/data?from=2026-01-25T20:35:12Z`);
+    assert.equal(refused.status, 422);
+    assert.match(JSON.stringify(await refused.json()), /does not know the zone/);
+    const none = await rig.run("print(1)");
+    assert.equal((await get(`/experiments/${none.id}/data?format=csv`)).status, 404);
+  },
+);
+
 runs("a long queue comes in pages, each with its own estimates", async () => {
   await using rig = await openRig({ begin: false });
   const { get, post } = face(rig);

@@ -93,15 +93,26 @@ export function eventPieces(
   return streamOf(pieces, line, onEnd, encoder.encode("event: end\ndata: null\n\n"));
 }
 
-function streamOf(
-  pieces: AsyncGenerator<LogPiece>,
-  encode: (piece: LogPiece) => Uint8Array,
+/** Pieces as they come; `onEnd` when they are over, fail, or nobody reads on. */
+export function bytesOf(
+  pieces: AsyncGenerator<Uint8Array>,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
+  return streamOf(pieces, (piece) => piece, onEnd);
+}
+
+function streamOf<T>(
+  pieces: AsyncGenerator<T>,
+  encode: (piece: T) => Uint8Array,
   onEnd: () => void,
   last?: Uint8Array,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async pull(controller) {
-      const next = await pieces.next();
+      const next = await pieces.next().catch((error) => {
+        onEnd();
+        throw error;
+      });
       if (!next.done) return controller.enqueue(encode(next.value));
       if (last !== undefined) controller.enqueue(last);
       onEnd();

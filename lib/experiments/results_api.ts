@@ -1,8 +1,17 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import type { HoldfastEnv } from "../http.ts";
+import { type HoldfastEnv, invalidRequest } from "../http.ts";
 import { Problem } from "../problem.ts";
 import type { Experiment } from "./model.ts";
-import { disposition, eventPieces, fileReply, plainPieces, stampedText } from "./replies.ts";
+import { type DataAsk, NoClockError } from "./run_data.ts";
+import { csvPieces, parquetPieces } from "./run_export.ts";
+import {
+  bytesOf,
+  disposition,
+  eventPieces,
+  fileReply,
+  plainPieces,
+  stampedText,
+} from "./replies.ts";
 import {
   archiveRoute,
   dataRoute,
@@ -100,17 +109,23 @@ export function addResults(api: OpenAPIHono<HoldfastEnv>, experiments: Experimen
   });
 
   api.openapi(dataRoute, async (c) => {
-    const { id } = await experimentOf(experiments, c.req.valid("param").id);
-    const { columns, every, rows } = c.req.valid("query");
-    const data = await experiments.data(id, {
-      rows,
-      ...(every === undefined ? {} : { every }),
-      ...(columns === undefined ? {} : { columns: columns.split(",").map((name) => name.trim()) }),
-    });
-    if (data === null) {
-      throw new Problem("not-found", 'The run has no "experiment_data.csv" with a header yet');
+    const experiment = await experimentOf(experiments, c.req.valid("param").id);
+    const { id } = experiment;
+    const query = c.req.valid("query");
+    try {
+      if (query.format !== "json") {
+        return await exported(experiments, experiment, query) as never;
+      }
+      const data = await experiments.data(id, { ...dataAsk(query), rows: query.rows });
+      if (data === null) throw noData();
+      return c.json(data, 200);
+    } catch (error) {
+      if (!(error instanceof NoClockError)) throw error;
+      const message =
+        "the file does not know the zone of its times: ask by fromElapsedMs, toElapsedMs";
+      const path = query.from === undefined ? "to" : "from";
+      throw invalidRequest([{ path, message, in: "query" }]);
     }
-    return c.json(data, 200);
   });
 
   api.openapi(scriptRoute, async (c) => {
@@ -129,6 +144,56 @@ export function addResults(api: OpenAPIHono<HoldfastEnv>, experiments: Experimen
       },
     });
   });
+}
+
+interface DataQuery {
+  format: "json" | "csv" | "parquet";
+  columns?: string | undefined;
+  every?: number | undefined;
+  from?: number | undefined;
+  to?: number | undefined;
+  fromElapsedMs?: number | undefined;
+  toElapsedMs?: number | undefined;
+}
+
+function dataAsk(query: DataQuery): DataAsk {
+  const { columns, every, from, to, fromElapsedMs, toElapsedMs } = query;
+  const moment = (atMs?: number, elapsedMs?: number) =>
+    atMs !== undefined ? { atMs } : elapsedMs !== undefined ? { elapsedMs } : undefined;
+  const [begin, end] = [moment(from, fromElapsedMs), moment(to, toElapsedMs)];
+  return {
+    ...(every === undefined ? {} : { every }),
+    ...(columns === undefined ? {} : { columns: columns.split(",").map((name) => name.trim()) }),
+    ...(begin === undefined ? {} : { from: begin }),
+    ...(end === undefined ? {} : { to: end }),
+  };
+}
+
+/** @throws {NoClockError} @throws {Problem} not-found */
+async function exported(
+  experiments: Experiments,
+  { id, number, title }: Experiment,
+  query: DataQuery,
+): Promise<Response> {
+  const data = await experiments.dataBlocks(id, dataAsk(query));
+  if (data === null) throw noData();
+  const { blocks, startedAtMs } = data;
+  const isCsv = query.format === "csv";
+  const pieces = isCsv
+    ? csvPieces(blocks, startedAtMs)
+    : parquetPieces(blocks, startedAtMs, { experiment: id, number: String(number), title });
+  return new Response(bytesOf(pieces, () => data.close()), {
+    headers: {
+      "content-type": isCsv ? "text/csv; charset=utf-8" : "application/vnd.apache.parquet",
+      "content-disposition": disposition("attachment", `experiment_${number}_data.${query.format}`),
+      "x-content-type-options": "nosniff",
+      "cache-control": "no-store",
+    },
+  });
+}
+
+function noData(): Problem {
+  return new Problem("not-found", 'The run has no "experiment_data.csv" with a header yet');
 }
 
 /** The experiment of this id, or of this number. @throws {Problem} experiment-unknown */

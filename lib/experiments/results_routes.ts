@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { jsonReply, problems } from "../http.ts";
+import { Instant } from "../instant.ts";
 import { NUMBERS_MAX, params, tags, whole } from "./routes.ts";
 
 /** Streamed, so its type is described to readers and not to the compiler. */
@@ -110,8 +111,10 @@ export const dataRoute = createRoute({
   tags,
   summary: "Read the numbers of a run",
   description:
-    "The columns of its `experiment_data.csv`, lists taken apart, over the time since its first " +
-    "row. A missing value is null.",
+    "The columns of numbers of its `experiment_data.csv`, lists taken apart, over the time since its first " +
+    "row. As JSON, thinned to `rows`, a missing value null. As CSV or Parquet every row, or one in `every`, " +
+    "with `timestamp` in UTC where the file knows its zone and `elapsed_s`; units stand in the Parquet " +
+    "file's metadata under `units`.",
   request: {
     params,
     query: z.object({
@@ -119,11 +122,26 @@ export const dataRoute = createRoute({
         description: "Names, separated by commas; a list's name stands for all its items",
         example: "temperature,od_voltages",
       }),
+      format: z.enum(["json", "csv", "parquet"]).default("json"),
+      from: Instant.optional().openapi({
+        description: "Only rows from this time: epoch milliseconds or RFC 3339",
+        example: "2026-01-25T20:35:11Z",
+      }),
+      to: Instant.optional().openapi({
+        description: "Only rows before this time: epoch milliseconds or RFC 3339",
+      }),
+      fromElapsedMs: whole(NUMBERS_MAX).optional().openapi({
+        description:
+          "Only rows from so long after the first; for files that do not know their zone too",
+      }),
+      toElapsedMs: whole(NUMBERS_MAX).optional().openapi({
+        description: "Only rows before so long after the first",
+      }),
       every: z.coerce.number().int().min(1).max(1_000_000).optional().openapi({
         description: "One row in so many",
       }),
       rows: z.coerce.number().int().min(1).max(50_000).default(5000).openapi({
-        description: "At most so many rows, evenly taken",
+        description: "At most so many rows, evenly taken; of JSON alone",
       }),
     }),
   },

@@ -1,15 +1,18 @@
 import { Turns } from "../turns.ts";
-import { type Cell, parseCell, parseStamp, RowScanner, splitRow } from "./csv.ts";
+import { RowScanner, splitRow } from "./csv.ts";
 import type { Folders, OpenFile } from "./folders.ts";
+import { type DataBlock, exportBlocks } from "./run_export.ts";
+import {
+  COLUMNS_MAX,
+  type DataColumn,
+  elapsedOf,
+  isRow,
+  type Row,
+  Table,
+  timesOf,
+} from "./run_table.ts";
 
-/** One column of a run's data: of a list column, one of its items. */
-export interface DataColumn {
-  /** As in the header; items of a list as `od_voltages[0]`. */
-  readonly name: string;
-  /** Empty where nobody says. */
-  readonly unit: string;
-  readonly values: (number | null)[];
-}
+export type { DataColumn };
 
 /** A run's CSV as columns of numbers. */
 export interface RunData {
@@ -33,6 +36,17 @@ export interface DataAsk {
   readonly every?: number;
   /** At most so many rows: makes `every` as large as it must be. */
   readonly rows?: number;
+  /** Only rows from here, and before there. */
+  readonly from?: Moment;
+  readonly to?: Moment;
+}
+
+/** Milliseconds since the file's first row, or epoch milliseconds. */
+export type Moment = { readonly elapsedMs: number } | { readonly atMs: number };
+
+/** A time of day was named, and the file's stamps have no zone, or it has none. */
+export class NoClockError extends Error {
+  override readonly name = "NoClockError";
 }
 
 export const DATA_FILE = "experiment_data.csv";
@@ -40,8 +54,6 @@ export const DATA_FILE = "experiment_data.csv";
 export const DATA_ROWS_MAX = 50_000;
 /** Numbers in one reply: a wide file is thinned more. */
 const CELLS_MAX = 2_000_000;
-/** Columns given, a list's items each counted. */
-const COLUMNS_MAX = 1000;
 /** A row longer than this is none of a table's: what follows is not looked at. */
 const ROW_BYTES_MAX = 2 * 1_048_576;
 const FILES_KEPT = 8;
@@ -50,7 +62,7 @@ const STEP = 16;
 const PIECE = 262_144;
 
 /** Where the rows of a file begin, so far: only what was added since is read again. */
-interface RowIndex {
+export interface RowIndex {
   scanner: RowScanner;
   header: string[] | null;
   headerText: string;
@@ -58,12 +70,6 @@ interface RowIndex {
   offsets: number[];
   rows: number;
   first: Row | null;
-}
-
-/** Times of one row, as far as it says them. */
-interface Row {
-  readonly elapsedS: number | null;
-  readonly stamp: { atMs: number; zoned: boolean } | null;
 }
 
 /**
@@ -86,12 +92,66 @@ export class RunDataReader {
     if (file === null) return null;
     const index = await this.#indexOf(`${id}/${path}`, file);
     if (index.header === null) return null;
+    await firstOf(index, file);
+    const wanted = selection(ask, index.header, index.first);
     const width = Math.min(ask.columns?.length ?? index.header.length, COLUMNS_MAX);
     const most = Math.min(ask.rows ?? DATA_ROWS_MAX, DATA_ROWS_MAX, CELLS_MAX / Math.max(width, 1));
-    const every = Math.max(ask.every ?? 1, Math.ceil(index.rows / Math.max(most, 1)), 1);
-    const table = new Table(index.header, ask.columns, this.#units(id, path));
-    for await (const cells of pick(file, index, every)) table.add(cells, index);
-    return { ...table.done(index), rows: index.rows, every };
+    const { header } = index;
+    // Thinned by what is asked for, not by what there is: a part of a long run is shown as finely as it was.
+    let rows = index.rows;
+    if (wanted !== null) {
+      rows = 0;
+      for await (const { cells, row } of pick(file, index, 1)) {
+        if (wanted(cells, row)) rows++;
+      }
+    }
+    const every = Math.max(ask.every ?? 1, Math.ceil(rows / Math.max(most, 1)), 1);
+    const table = new Table(header, ask.columns, this.#units(id, path));
+    let seen = 0;
+    for await (const { cells, row } of pick(file, index, wanted === null ? every : 1)) {
+      if (wanted !== null && (!wanted(cells, row) || seen++ % every !== 0)) {
+        continue;
+      }
+      table.add(cells, row);
+    }
+    return { ...table.done(index.first), rows: index.rows, every };
+  }
+
+  /**
+   * Every row asked for, in blocks with the same columns, or `null` where there is no table. What else is read
+   * has its turn between two blocks.
+   * @throws {NoClockError}
+   */
+  async export(id: string, ask: DataAsk = {}, path = DATA_FILE): Promise<DataExport | null> {
+    const file = this.folders.openOutput(id, path);
+    if (file === null) return null;
+    let isKept = false;
+    try {
+      const index = await this.#turns.take(async () => {
+        const found = await this.#indexOf(`${id}/${path}`, file);
+        if (found.header !== null) await firstOf(found, file);
+        // It grows while it is read; what is given is what was there at the beginning.
+        return { ...found, offsets: [...found.offsets] };
+      });
+      const { header, first } = index;
+      if (header === null) return null;
+      const wanted = selection(ask, header, first) ?? (() => true);
+      const table = { header, columns: ask.columns, units: this.#units(id, path), first };
+      isKept = true;
+      return {
+        startedAtMs: first?.stamp?.zoned ? first.stamp.atMs : null,
+        blocks: exportBlocks({
+          table,
+          every: ask.every ?? 1,
+          wanted,
+          rows: () => pick(file, index, 1),
+          turns: this.#turns,
+        }),
+        close: () => file[Symbol.dispose](),
+      };
+    } finally {
+      if (!isKept) file[Symbol.dispose]();
+    }
   }
 
   async #indexOf(key: string, file: OpenFile): Promise<RowIndex> {
@@ -130,6 +190,48 @@ export class RunDataReader {
   }
 }
 
+/** A run's whole table, a block at a time. */
+export interface DataExport {
+  /** Epoch milliseconds of the first row, where its stamp has a zone. */
+  readonly startedAtMs: number | null;
+  readonly blocks: AsyncGenerator<DataBlock>;
+  /** Closes the file; also to be called when the blocks are not read to their end. */
+  close(): void;
+}
+
+/** Which rows are asked for; `null`: all. @throws {NoClockError} */
+function selection(
+  { from, to }: DataAsk,
+  header: readonly string[],
+  first: Row | null,
+): ((cells: readonly string[], index: number) => boolean) | null {
+  if (from === undefined && to === undefined) return null;
+  const elapsed = (moment: Moment | undefined, otherwise: number) => {
+    if (moment === undefined) return otherwise;
+    if ("elapsedMs" in moment) return moment.elapsedMs;
+    if (!first?.stamp?.zoned) {
+      throw new NoClockError("The file does not say in which zone its times are");
+    }
+    return moment.atMs - first.stamp.atMs;
+  };
+  const [fromMs, toMs] = [elapsed(from, -Infinity), elapsed(to, Infinity)];
+  return (cells, index) => {
+    if (!isRow(header, cells)) return false;
+    const atMs = elapsedOf(timesOf(header, cells), first, index);
+    return atMs >= fromMs && atMs < toMs;
+  };
+}
+
+/** What all times count from. */
+async function firstOf(index: RowIndex, file: OpenFile): Promise<void> {
+  if (index.first !== null || index.rows === 0) return;
+  for await (const { cells } of pick(file, index, 1)) {
+    if (!isRow(index.header!, cells)) continue;
+    index.first = timesOf(index.header!, cells);
+    return;
+  }
+}
+
 /** Lets everything else have its turn; Deno's `setImmediate` would let sockets wait a hundred turns. */
 function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
@@ -155,7 +257,11 @@ async function extend(index: RowIndex, file: OpenFile): Promise<void> {
 }
 
 /** The cells of every `every`-th row. */
-async function* pick(file: OpenFile, index: RowIndex, every: number): AsyncGenerator<string[]> {
+async function* pick(
+  file: OpenFile,
+  index: RowIndex,
+  every: number,
+): AsyncGenerator<{ cells: string[]; row: number }> {
   let sinceBreath = 0;
   for (let block = 0, next = 0; block < index.offsets.length; block++) {
     const first = block * STEP;
@@ -172,129 +278,13 @@ async function* pick(file: OpenFile, index: RowIndex, every: number): AsyncGener
     for (; next < last; next += every) {
       const row = rows[next - first];
       if (row === undefined) continue;
-      yield splitRow(row);
+      yield { cells: splitRow(row), row: next };
       sinceBreath += row.length;
       if (sinceBreath < PIECE) continue;
       await breathe();
       sinceBreath = 0;
     }
   }
-}
-
-/** Rows becoming columns. */
-class Table {
-  #columns = new Map<string, (number | null)[]>();
-  #bases = new Map<string, string>();
-  #times: Row[] = [];
-  #skipped = 0;
-
-  constructor(
-    private readonly header: readonly string[],
-    private readonly wanted: readonly string[] | undefined,
-    private readonly units: ReadonlyMap<string, string>,
-  ) {}
-
-  add(cells: readonly string[], index: RowIndex): void {
-    if (cells.length !== this.header.length) {
-      this.#skipped++;
-      return;
-    }
-    // A script that was started again wrote its header again.
-    if (cells.every((cell, i) => cell.trim() === this.header[i])) return;
-    const row = this.#times.length;
-    this.#times.push(timesOf(this.header, cells));
-    index.first ??= this.#times[0]!;
-    this.header.forEach((name, i) => {
-      if (TIMES.has(name) || (this.wanted !== undefined && !this.wanted.includes(name))) return;
-      const value: Cell = parseCell(cells[i]!);
-      if (Array.isArray(value)) {
-        value.forEach((item, n) => this.#put(`${name}[${n}]`, name, row, item));
-      } else if (typeof value === "number") this.#put(name, name, row, value);
-      else if (typeof value === "boolean") this.#put(name, name, row, Number(value));
-    });
-  }
-
-  done(index: RowIndex): Omit<RunData, "rows" | "every"> {
-    const count = this.#times.length;
-    const order = new Map(this.header.map((name, i) => [name, i]));
-    const columns = [...this.#columns].map(([name, values]) => {
-      while (values.length < count) values.push(null);
-      return { name, unit: this.#unitOf(name), values };
-    });
-    const place = (name: string) => order.get(this.#bases.get(name)!)!;
-    columns.sort((a, b) => place(a.name) - place(b.name) || itemOf(a.name) - itemOf(b.name));
-    const { first } = index;
-    return {
-      columns,
-      elapsedMs: elapsedOf(this.#times, first),
-      startedAtMs: first?.stamp?.zoned ? first.stamp.atMs : null,
-      skipped: this.#skipped,
-    };
-  }
-
-  #put(name: string, base: string, row: number, value: number | null): void {
-    let values = this.#columns.get(name);
-    if (values === undefined) {
-      if (this.#columns.size >= COLUMNS_MAX) return;
-      this.#columns.set(name, values = []);
-      this.#bases.set(name, base);
-    }
-    while (values.length < row) values.push(null);
-    values.push(value);
-  }
-
-  #unitOf(name: string): string {
-    const base = this.#bases.get(name)!;
-    return this.units.get(base) ?? unitByName(base);
-  }
-}
-
-function itemOf(name: string): number {
-  return Number(/\[(\d+)\]$/.exec(name)?.[1] ?? 0);
-}
-
-/** Columns that say when; they are the axis, not a curve. */
-const TIMES = new Set(["timestamp", "time", "elapsed_s", "elapsed", "elapsed_time"]);
-
-function timesOf(header: readonly string[], cells: readonly string[]): Row {
-  let elapsedS: number | null = null;
-  let stamp: Row["stamp"] = null;
-  header.forEach((name, i) => {
-    if (!TIMES.has(name)) return;
-    const value = parseCell(cells[i]!);
-    // The older node's `time` is seconds; the library's is a stamp.
-    if (typeof value === "number" && name !== "timestamp") elapsedS ??= value;
-    else if (typeof value === "string") stamp ??= parseStamp(value);
-  });
-  return { elapsedS, stamp };
-}
-
-/** Time since the first row: by a stamp with zone, else by the script's own count, else by a local stamp. */
-function elapsedOf(rows: readonly Row[], first: Row | null): number[] {
-  const zoned = first?.stamp?.zoned === true;
-  return rows.map(({ elapsedS, stamp }, i) => {
-    if (zoned && stamp !== null) return stamp.atMs - first!.stamp!.atMs;
-    if (elapsedS !== null && first?.elapsedS != null) {
-      return Math.round((elapsedS - first.elapsedS) * 1000);
-    }
-    if (stamp !== null && first?.stamp) return stamp.atMs - first.stamp.atMs;
-    return i * 1000;
-  });
-}
-
-/** Units that the originals' column names imply. */
-const UNITS: readonly (readonly [RegExp, string])[] = [
-  [/^co2_ppm$/i, "ppm"],
-  [/^o2_percent$/i, "%"],
-  [/(^|_)temp(erature)?(_c)?$|^io_temp_(in|out)$/i, "°C"],
-  [/voltages?$|_v$|_degree$|_reference$/i, "V"],
-  [/duty$/i, "%"],
-  [/current$/i, "A"],
-  [/_s$/i, "s"],
-];
-
-function unitByName(name: string): string {
-  return UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? "";
 }
 
 function rowText(file: OpenFile, from: number, to: number): string {

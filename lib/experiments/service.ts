@@ -20,7 +20,7 @@ import { type AnnotateRefusal, type Annotation, Annotations } from "./annotation
 import { type Estimate, Estimates } from "./estimates.ts";
 import { type Imported, importQueue } from "./import_queue.ts";
 import { archiveOf } from "./archive.ts";
-import { type DataAsk, type RunData, RunDataReader } from "./run_data.ts";
+import { type DataAsk, type DataExport, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
 import { Queue } from "./queue.ts";
 import {
@@ -445,6 +445,10 @@ export class Experiments {
   /** The numbers of its CSV; `null` while it has none. */
   data(id: string, ask: DataAsk = {}): Promise<RunData | null> {
     return this.#data.read(id, ask);
+  }
+  /** The numbers of its CSV, all rows asked for, in blocks; `null` while it has none. */
+  dataBlocks(id: string, ask: DataAsk = {}): Promise<DataExport | null> {
+    return this.#data.export(id, ask);
   }
   /** The scripts that ship with Holdfast. */
   samples(): Promise<Sample[]> {

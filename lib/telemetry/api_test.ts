@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { problemResponse } from "../http.ts";
 import { telemetryApi } from "./api.ts";
-import { instantOf } from "./ask.ts";
+import { instantOf } from "../instant.ts";
 import type { Series } from "./model.ts";
 import { type Bench, MINUTE, reading, START, withStore } from "./testing.ts";
 
