@@ -1,5 +1,8 @@
 /** Tools around EPU folders that need neither store nor instrument: the command line and tests use them. */
 export { anonymousPaths } from "./anonymous.ts";
+export { type DuplicateGroup, duplicateHoles, type Observation } from "./duplicates.ts";
+export { formatFile, type FormattedFile } from "./format_file.ts";
+export { formatXml } from "./format_xml.ts";
 export { filesFromListing } from "./from_listing.ts";
 export { type GeneratedFile, generateFiles, generateWrites } from "./generate.ts";
 export { readListing } from "./listing.ts";
@@ -23,5 +26,7 @@ export {
 export { MODES, type Pace, replay, type ReplayAsk, type ReplayReport } from "./replay.ts";
 export { simulate, type SimulationAsk, type SimulationEnd } from "./simulate.ts";
 export { SimulationUnreadable, STATE_FILE } from "./simulation_state.ts";
+export { smoke, type SmokeCheck } from "./smoke.ts";
+export { XmlUnreadable } from "./xml_tokens.ts";
 export { FolderNotEmpty, requireEmptyFolder, writeFiles, type WrittenFiles } from "./skeleton.ts";
 export type { PlannedWrite } from "./timeline.ts";
