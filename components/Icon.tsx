@@ -4,6 +4,7 @@ const PATHS = {
   devices: "M3 13h4l3-8 4 14 3-6h4",
   experiments:
     "M9 3h6 M10 3v6.5L4.6 18.4A1.7 1.7 0 0 0 6 21h12a1.7 1.7 0 0 0 1.4-2.6L14 9.5V3 M7.5 15h9",
+  locks: "M6 11h12v9H6z M8.5 11V8a3.5 3.5 0 0 1 7 0v3",
   alarms: "M12 4 2.8 19.5h18.4z M12 10v4.5 M12 17.2v.3",
   events: "M8 6h12 M8 12h12 M8 18h12 M4 6h.01 M4 12h.01 M4 18h.01",
   settings: "M4 7h9 M17 7h3 M15 5v4 M4 17h3 M11 17h9 M9 15v4",

@@ -125,7 +125,8 @@ export function formatActor(actor: string, me?: string): string {
     case "system":
       return "Holdfast";
     case "local":
-      return name === "" ? "local" : `local ${name.slice(0, 6)}`;
+      // `local:<browser>`, or `local:local/<program>` for one that came without a browser's cookie.
+      return name === "" ? "local" : `local ${name.replace(/^local\//, "").slice(0, 6)}`;
     case "experiment":
       return "an experiment";
     default:

@@ -56,12 +56,19 @@ export interface ShownRecord {
 
 /** Everything the board is drawn from. */
 export interface LockBoardData {
-  readonly devices: readonly { readonly deviceId: string; readonly label: string }[];
+  readonly devices: readonly {
+    readonly deviceId: string;
+    readonly label: string;
+    readonly drivable: boolean;
+  }[];
   readonly locks: readonly ShownLock[];
   readonly queue: readonly ShownTicket[];
   /** Newest first. */
   readonly records: readonly ShownRecord[];
 }
+
+/** A lock taken on a page lives this long; a press renews it. */
+export const PAGE_LEASE_MS = 120_000;
 
 const TYPE_WORDS: Record<LockType, string> = {
   MAINTENANCE: "maintenance",
@@ -120,6 +127,8 @@ export interface BoardRow {
   /** What people call it; the id where it is no device of this instrument. */
   readonly label: string;
   readonly known: boolean;
+  /** Whether somebody can drive it: sensors are read by all. */
+  readonly drivable: boolean;
   readonly locks: readonly ShownLock[];
   readonly waiting: readonly ShownTicket[];
   readonly bars: readonly Bar[];
@@ -127,18 +136,25 @@ export interface BoardRow {
 
 const ENDS = new Set(["released", "expired", "preempted", "force_released"]);
 
-/** One row a device: those of the instrument first, then whatever else is held or waited for. */
+/**
+ * One row a device: the actuators of the instrument, then whatever else is held or waited for. A sensor
+ * nobody holds has none.
+ */
 export function rowsOf({ devices, locks, queue, records }: LockBoardData): BoardRow[] {
   const known = new Set(devices.map(({ deviceId }) => deviceId));
   const further = [...locks, ...queue].flatMap((one) => one.devices)
     .filter((name) => !known.has(name));
   const past = pastBars(records, new Set(locks.map(({ id }) => id)));
-  const rowOf = (deviceId: string, label: string, isKnown: boolean): BoardRow => {
+  const rowOf = (
+    { deviceId, label, drivable }: LockBoardData["devices"][number],
+    isKnown: boolean,
+  ): BoardRow => {
     const held = locks.filter((lock) => lock.devices.some((name) => meets(name, deviceId)));
     return {
       deviceId,
       label,
       known: isKnown,
+      drivable,
       locks: held,
       waiting: queue.filter((ticket) => ticket.devices.some((name) => meets(name, deviceId))),
       bars: [
@@ -148,10 +164,10 @@ export function rowsOf({ devices, locks, queue, records }: LockBoardData): Board
       ],
     };
   };
-  return [
-    ...devices.map(({ deviceId, label }) => rowOf(deviceId, label, true)),
-    ...[...new Set(further)].sort().map((name) => rowOf(name, name, false)),
-  ];
+  const others = [...new Set(further)].sort()
+    .map((name) => rowOf({ deviceId: name, label: name, drivable: true }, false));
+  return [...devices.map((device) => rowOf(device, true)), ...others]
+    .filter(({ drivable, locks, waiting }) => drivable || locks.length > 0 || waiting.length > 0);
 }
 
 function barOf({ id, acquired_at, expires_at, type, owner, reason }: ShownLock): Bar {

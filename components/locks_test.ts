@@ -66,7 +66,11 @@ Deno.test("the board has a row a device, then a row for whatever else is held or
     position: 1,
   };
   const rows = rowsOf({
-    devices: [{ deviceId: "stirrer", label: "Stirrer" }, { deviceId: "lamp", label: "Lamp" }],
+    devices: [{ deviceId: "stirrer", label: "Stirrer", drivable: true }, {
+      deviceId: "lamp",
+      label: "Lamp",
+      drivable: true,
+    }],
     locks: [lock(["stirrer", "goniometer"])],
     queue: [ticket],
     records: [],
@@ -84,7 +88,7 @@ Deno.test("the board has a row a device, then a row for whatever else is held or
 
 Deno.test("a lock on everything fills every row", () => {
   const rows = rowsOf({
-    devices: [{ deviceId: "stirrer", label: "Stirrer" }],
+    devices: [{ deviceId: "stirrer", label: "Stirrer", drivable: true }],
     locks: [lock(["*"], { type: "MAINTENANCE" })],
     queue: [],
     records: [],
@@ -100,7 +104,7 @@ Deno.test("a lock that ended is a bar from its beginning to its end, and one tha
     record(1, "acquired", T0 - 5000),
   ];
   const past = rowsOf({
-    devices: [{ deviceId: "stirrer", label: "Stirrer" }],
+    devices: [{ deviceId: "stirrer", label: "Stirrer", drivable: true }],
     locks: [],
     queue: [],
     records,
@@ -109,7 +113,7 @@ Deno.test("a lock that ended is a bar from its beginning to its end, and one tha
   assert.deepEqual([past[0]!.fromMs, past[0]!.toMs, past[0]!.live], [T0 - 5000, T0 - 1000, false]);
   assert.match(past[0]!.text, /ran out$/);
   const standing = rowsOf({
-    devices: [{ deviceId: "stirrer", label: "Stirrer" }],
+    devices: [{ deviceId: "stirrer", label: "Stirrer", drivable: true }],
     locks: [lock(["stirrer"], { id: "L0" })],
     queue: [],
     records: records.slice(1),
@@ -143,4 +147,11 @@ Deno.test("a window that does not exist is the default, and words are said for e
 Deno.test("what is left of a lock is never negative, and nothing for one without an end", () => {
   assert.equal(leftMs({ expires_at: new Date(T0).toISOString() }, T0 + 5), 0);
   assert.equal(leftMs({ expires_at: null }, T0), null);
+});
+
+Deno.test("a sensor has a row only while somebody holds it", () => {
+  const devices = [{ deviceId: "ph", label: "pH", drivable: false }];
+  const none = { queue: [], records: [] };
+  assert.equal(rowsOf({ devices, locks: [], ...none }).length, 0);
+  assert.equal(rowsOf({ devices, locks: [lock(["ph"])], ...none }).length, 1);
 });

@@ -13,6 +13,7 @@ export const PLACES: readonly Place[] = [
   { href: "/", label: "Overview", icon: "overview", key: "o" },
   { href: "/devices", label: "Devices", icon: "devices", key: "d" },
   { href: "/experiments", label: "Experiments", icon: "experiments", key: "x" },
+  { href: "/locks", label: "Locks", icon: "locks", key: "l" },
   { href: "/alarms", label: "Alarms", icon: "alarms", key: "a" },
   { href: "/events", label: "Events", icon: "events", key: "e" },
   { href: "/settings", label: "Settings", icon: "settings", key: "s" },

@@ -1,10 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { askApi } from "../components/ask_api.ts";
 import type { PageClock } from "../components/clock.ts";
 import { FieldInput } from "../components/FieldInput.tsx";
 import { argsFrom, errorsByField, fieldsOf, newKey } from "../components/form.ts";
-import { inWords } from "../components/format.ts";
+import { formatDuration, inWords } from "../components/format.ts";
 import { connect, deviceOf, instrumentNow, status } from "../components/live.ts";
+import { PAGE_LEASE_MS } from "../components/locks.ts";
 import { Time } from "../components/Time.tsx";
 import type { Holder, Operation } from "../lib/devices/model.ts";
 
@@ -18,6 +20,8 @@ interface Props {
   /** Who held the device when the page was made. */
   holder: Holder | null;
   stopped: boolean;
+  /** Who looks. */
+  actor: string;
   clock: PageClock;
 }
 
@@ -27,9 +31,12 @@ type Outcome =
   | { kind: "done"; atMs: number; readback: string }
   | { kind: "failed"; text: string; errors: Record<string, string> };
 
-/** One operation of a device. It cannot fire twice, keeps what was typed when it fails, and says why. */
+/**
+ * One operation of a device. It cannot fire twice, keeps what was typed when it fails, and says why. Whoever
+ * drives by hand takes the device's lock with it: nobody else interferes for the two minutes after.
+ */
 export default function CommandForm(props: Props) {
-  const { deviceId, operation, values, failure, clock } = props;
+  const { deviceId, operation, values, failure, actor, clock } = props;
   const outcome = useSignal<Outcome>(
     failure === null ? { kind: "none" } : { kind: "failed", ...failure },
   );
@@ -45,32 +52,35 @@ export default function CommandForm(props: Props) {
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const args = argsFrom(fields, (name) => form.get(name)?.toString() ?? null);
     outcome.value = { kind: "pending" };
-    try {
-      const reply = await fetch(`/api/v1/devices/${deviceId}/commands`, {
-        method: "POST",
-        headers: { "content-type": "application/json", "idempotency-key": newKey() },
-        body: JSON.stringify({ op: operation.op, args }),
-      });
-      const body = await reply.json();
-      outcome.value = reply.ok
-        ? { kind: "done", atMs: instrumentNow(clock), readback: readbackText(body.readback) }
-        : {
-          kind: "failed",
-          text: body.detail ?? `The instrument answered ${reply.status}`,
-          errors: errorsByField(body.errors),
-        };
-    } catch {
-      outcome.value = {
+    const taken = await askApi("POST", "/locks", {
+      devices: [deviceId],
+      type: "MANUAL_OPERATOR",
+      lease_ms: PAGE_LEASE_MS,
+      on_expiry: "keep",
+      reason: "by hand on the device's page",
+    }, { "idempotency-key": newKey() });
+    const reply = !taken.ok ? taken : await askApi(
+      "POST",
+      `/devices/${deviceId}/commands`,
+      { op: operation.op, args },
+      { "idempotency-key": newKey(), "x-lock-key": taken.body.key },
+    );
+    outcome.value = reply.ok
+      ? { kind: "done", atMs: instrumentNow(clock), readback: readbackText(reply.body.readback) }
+      : {
         kind: "failed",
-        text: "The instrument did not answer, and the command may still have arrived. " +
-          "Look at the reading before you repeat it",
-        errors: {},
+        text: reply.status === 0
+          ? "The instrument did not answer, and the command may still have arrived. " +
+            "Look at the reading before you repeat it"
+          : reply.body?.detail ?? `The instrument answered ${reply.status}`,
+        errors: errorsByField(reply.body?.errors),
       };
-    }
   }
 
   const now = outcome.value;
   const pending = now.kind === "pending";
+  const others = holder !== null && holder.actor !== actor ? holder : null;
+  const own = others === null ? holder : null;
   return (
     <form method="post" class="command" onSubmit={send}>
       <input type="hidden" name="op" value={operation.op} />
@@ -88,19 +98,26 @@ export default function CommandForm(props: Props) {
           class="btn btn-main"
           type="submit"
           aria-busy={pending}
-          disabled={holder !== null || stopped}
+          disabled={others !== null || stopped}
         >
           {pending ? "Waiting for the device" : operation.label}
         </button>
-        {holder !== null
+        {others !== null
           ? (
             <span class="sub">
-              held by <b>{holder.label}</b> since{" "}
-              <Time atMs={holder.sinceMs} clock={clock} as="minute" />; stop its run to drive it by
-              hand
+              held by <b>{others.label}</b> since{" "}
+              <Time atMs={others.sinceMs} clock={clock} as="minute" />;{" "}
+              <a href="/locks">ask for control</a>, or stop its run
             </span>
           )
-          : stopped && <span class="sub">the instrument is stopped; start it again first</span>}
+          : stopped
+          ? <span class="sub">the instrument is stopped; start it again first</span>
+          : own !== null && own.expiresAtMs !== null && (
+            <span class="sub num">
+              yours for {formatDuration(own.expiresAtMs - instrumentNow(clock))};{" "}
+              <a href="/locks">give it back</a>
+            </span>
+          )}
       </div>
       <div role="status">
         {now.kind === "done" && (

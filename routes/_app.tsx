@@ -2,13 +2,14 @@ import { asset } from "fresh/runtime";
 import { Icon } from "../components/Icon.tsx";
 import { placeOf, PLACES } from "../components/nav.ts";
 import Keys from "../islands/Keys.tsx";
+import LockNotice from "../islands/LockNotice.tsx";
 import StopNotice from "../islands/StopNotice.tsx";
 import TopStatus from "../islands/TopStatus.tsx";
 import WhenReady from "../islands/WhenReady.tsx";
 import { define } from "../lib/instrument/mod.ts";
 import { readerOf } from "./(_parts)/reader.ts";
 
-const SHEETS = ["tokens", "shell", "parts", "charts", "pages", "experiments"];
+const SHEETS = ["tokens", "shell", "parts", "charts", "pages", "experiments", "locks"];
 
 /** The frame of every page; all of it works as links and forms with scripts off. */
 export default define.page(function App(ctx) {
@@ -76,6 +77,7 @@ export default define.page(function App(ctx) {
               clock={reader.clock}
             />
           )}
+          {known && <LockNotice actor={reader.actor} clock={reader.clock} />}
           {known && status.state === "starting" && <WhenReady />}
           <Component />
         </main>

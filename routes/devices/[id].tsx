@@ -6,12 +6,14 @@ import CommandForm from "../../islands/CommandForm.tsx";
 import DeviceTable from "../../islands/DeviceTable.tsx";
 import EventFeed from "../../islands/EventFeed.tsx";
 import History from "../../islands/History.tsx";
-import { actorOf } from "../../lib/auth/mod.ts";
-import { type Capability, commandProblem } from "../../lib/devices/mod.ts";
+import { type Capability, commandProblem, type Devices } from "../../lib/devices/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
+import { lockProblem } from "../../lib/locks/mod.ts";
+import type { Problem } from "../../lib/problem.ts";
 import { tableDevice } from "../(_parts)/devices.ts";
 import { namesIn, shownEvents } from "../(_parts)/events.ts";
 import { historyProps } from "../(_parts)/history.ts";
+import { takeByHand } from "../(_parts)/locks.ts";
 import { readerOf } from "../(_parts)/reader.ts";
 
 const EVENTS_SHOWN = 20;
@@ -27,7 +29,7 @@ export const handler = define.handlers<{ failed: Failed | null }>({
   GET: () => page({ failed: null }),
   /** The control form without scripts. */
   async POST(ctx) {
-    const { devices } = ctx.state.instrument;
+    const { devices, locks } = ctx.state.instrument;
     const id = ctx.params.id!;
     const view = devices.view(id);
     if (view === null) throw new HttpError(404, "There is no such device");
@@ -38,17 +40,14 @@ export const handler = define.handlers<{ failed: Failed | null }>({
       fieldsOf(operation?.args ?? {}),
       (name) => form.get(name)?.toString() ?? null,
     );
-    const done = await devices.command({
-      deviceId: id,
-      op,
-      args: values,
-      actor: actorOf(ctx.state.principal),
-    });
-    if (done.ok) return ctx.redirect(`/devices/${id}`, 303);
-    const problem = commandProblem(done.refusal);
-    const errors = errorsByField(problem.members.errors);
-    return page({ failed: { op, values, text: problem.detail, errors } }, {
-      status: problem.status,
+    const taken = await takeByHand(locks, ctx.state.principal, id);
+    const failed = taken.ok
+      ? await refusalOf(devices.command({ deviceId: id, op, args: values, actor: taken.value }))
+      : lockProblem(taken.refusal);
+    if (failed === null) return ctx.redirect(`/devices/${id}`, 303);
+    const errors = errorsByField(failed.members.errors);
+    return page({ failed: { op, values, text: failed.detail, errors } }, {
+      status: failed.status,
     });
   },
 });
@@ -105,6 +104,7 @@ export default define.page<typeof handler>(async function DevicePage(ctx) {
                 failure={failed?.op === operation.op ? failed : null}
                 holder={holder}
                 stopped={stopped !== null}
+                actor={actor}
                 clock={clock}
               />
             </section>
@@ -145,6 +145,12 @@ export default define.page<typeof handler>(async function DevicePage(ctx) {
     </>
   );
 });
+
+/** Why a command was refused; `null` when it was carried out. */
+async function refusalOf(command: ReturnType<Devices["command"]>): Promise<Problem | null> {
+  const done = await command;
+  return done.ok ? null : commandProblem(done.refusal);
+}
 
 /** What is fixed about a device: where it is, what it does when nobody looks after it. */
 function Facts({ capability }: { capability: Capability }) {
