@@ -125,7 +125,7 @@ function Holders(
           {lock.reason !== null && ` · ${lock.reason}`}
           {lock.revoke !== null && (
             <b class="asked">
-              {" "}· {lock.revoke.by} asks for it: {lock.revoke.reason}
+              · {lock.revoke.by} asks for it: {lock.revoke.reason}
             </b>
           )}
         </p>
