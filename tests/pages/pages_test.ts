@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runInstrument, type RunningInstrument } from "../running_instrument.ts";
+import { mainOf, post, shows, textOf } from "./page_forms.ts";
 
 /** What a run of a few milliseconds leaves behind: a log, numbers, a file. */
 const SHORT_RUN = `
@@ -10,44 +11,6 @@ Deno.writeTextFileSync(out + "/experiment_data.csv",
 console.log("the first line");
 console.log("<b>the last line</b>");
 `;
-
-const html = { headers: { accept: "text/html" } };
-
-async function textOf(
-  { ask }: RunningInstrument,
-  path: string,
-  init: RequestInit = html,
-): Promise<{ status: number; text: string; location: string | null; headers: Headers }> {
-  const reply = await ask(path, init);
-  const { status, headers } = reply;
-  return { status, headers, text: await reply.text(), location: headers.get("location") };
-}
-
-/** Posts a form as a page does. */
-function post(
-  instrument: RunningInstrument,
-  path: string,
-  fields: Record<string, string>,
-  headers: Record<string, string> = {},
-) {
-  return textOf(instrument, path, {
-    method: "POST",
-    headers: { accept: "text/html", ...headers },
-    body: new URLSearchParams(fields),
-  });
-}
-
-/** The page's own content, without the frame and without what only its scripts read. */
-function mainOf(text: string): string {
-  return /<main[^>]*>(.*)<\/main>/s.exec(text)?.[1] ??
-    assert.fail(`this is no page: ${text.slice(0, 300)}`);
-}
-
-/** Fails with the page's words, not with all of its markup. */
-function shows(page: string, pattern: RegExp, where = ""): void {
-  const words = page.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").slice(0, 1500);
-  assert(pattern.test(page), `${where} does not show ${pattern}: ${words}`);
-}
 
 async function submit(instrument: RunningInstrument, script: string, title: string) {
   const { experiments } = instrument.instrument;
