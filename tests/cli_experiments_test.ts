@@ -57,12 +57,66 @@ Deno.test("a script is submitted, watched to its end, listed and downloaded from
     assert.match(err.at(-1)!, /^Experiment 2 failed/);
   });
 
+  await t.step(
+    "parameters, limits, states and policy go with it, checked before anything is queued",
+    async () => {
+      script(
+        "params.ts",
+        '// parameters: {"od": {"type": "number"}, "medium": {"type": "string"}}\n' +
+          'import { parameters } from "bioreactor_client";\nconsole.log(JSON.stringify(parameters()));\n',
+      );
+      script("params.json", '{"od": 0.6, "medium": "LB"}');
+      const options = [
+        ...["--params", "params.json", "--param", "medium=M9"],
+        ...["--limit", "wall=1.5h", "--limit", "cpu=90s", "--limit", "memory=256"],
+        ...["--end", 'stirrer={"duty":20}', "--hold", "stirrer=keep", "--hold", "led=safe"],
+        ...["--policy", "resume", "--device", "stirrer", "--device", "led"],
+      ];
+      assert.equal(await run("submit", "params.ts", ...options, "--dry-run"), EXIT.ok, err.join());
+      const dry = JSON.parse(out.join("\n"));
+      assert.deepEqual(dry.parameters, { od: 0.6, medium: "M9" });
+      assert.deepEqual(
+        [dry.limits.wallMs, dry.limits.cpuS, dry.limits.memoryMb, dry.onInterrupt],
+        [5_400_000, 90, 256, "resume"],
+      );
+      assert.deepEqual([dry.endState, dry.holdState, dry.devices], [
+        { stirrer: { duty: 20 } },
+        { stirrer: "keep", led: "safe" },
+        ["stirrer", "led"],
+      ]);
+      assert.match(err.at(-1)!, /would be queued at position 1/);
+      assert.equal(await run("submit", "params.ts", ...options, "--watch"), EXIT.ok, err.join());
+      assert.equal(out.at(-1), '{"od":0.6,"medium":"M9"}');
+      const wrong: [string[], RegExp, number][] = [
+        [["--param", "od"], /NAME=VALUE/, EXIT.usage],
+        [["--params", "nothing.json"], /Cannot read the parameters/, EXIT.usage],
+        [["--limit", "wall=soon"], /a time such as/, EXIT.usage],
+        [["--limit", "memory=lots"], /whole number/, EXIT.usage],
+        [["--limit", "colour=1"], /no limit "colour"/, EXIT.usage],
+        [["--end", "stirrer=20"], /JSON object/, EXIT.usage],
+        [["--policy", "hope"], /fail, requeue or resume/, EXIT.usage],
+        [["--param", "od=dense"], /od/, EXIT.refused],
+        [["--end", 'stirrer={"duty":200}'], /stirrer/, EXIT.refused],
+      ];
+      for (const [given, why, code] of wrong) {
+        assert.equal(await run("submit", "params.ts", ...given), code, given.join(" "));
+        assert.match(err.join(), why);
+      }
+    },
+  );
+
   await t.step("the list is a table, or JSON", async () => {
     assert.equal(await run("list", "--state", "completed"), EXIT.ok);
-    assert.equal(out.length, 2);
-    assert.match(out[1]!, /^1 +completed +20\d\d-\S+ \S+ +.+ +Hello$/);
+    assert.equal(out.length, 3);
+    assert.match(out[2]!, /^1 +completed +20\d\d-\S+ \S+ +.+ +Hello$/);
     assert.equal(await run("list", "--json"), EXIT.ok);
-    assert.equal(JSON.parse(out.join("\n")).length, 2);
+    assert.equal(JSON.parse(out.join("\n")).length, 3);
+    assert.equal(await run("list", "--mine", "--limit", "2"), EXIT.ok);
+    assert.equal(out.length, 3);
+    assert.match(err.join(), /--before 2/);
+    assert.equal(await run("list", "--limit", "2", "--before", "2"), EXIT.ok);
+    assert.match(out[1]!, /^1 /);
+    assert.equal(err.length, 0);
     assert.equal(await run("list", "--state", "finished"), EXIT.refused);
     assert.match(err.join(), /state/);
   });
@@ -75,6 +129,9 @@ Deno.test("a script is submitted, watched to its end, listed and downloaded from
     assert.equal(await run("download", "1"), EXIT.failed);
     assert.equal(await run("download", "1", "--force"), EXIT.ok);
     assert.equal(await run("download", "99"), EXIT.refused);
+    assert.equal(await run("download", "1", "--data", "xlsx"), EXIT.usage);
+    assert.equal(await run("download", "1", "--data", "csv"), EXIT.refused, "it wrote no table");
+    assert.equal(await run("download", "1", "--file", "../log.txt"), EXIT.refused);
     assert(!existsSync(join(cwd, "experiment_99_results.zip")));
   });
 

@@ -1,29 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { delay, systemClock } from "../clock.ts";
 import { ApiClient, CLIENT_OPTIONS } from "./api_client.ts";
 import { type CliHost, type CommandArgs, CommandFailed, type CommandSpec } from "./command.ts";
 import { EXIT } from "./exit_codes.ts";
+import { ASK_OPTIONS, askOf } from "./experiment_ask.ts";
+import { type Experiment, follow, save } from "./experiment_results.ts";
 import { columns, stamp } from "./text.ts";
-
-/** What these commands read of an experiment's record. */
-interface Experiment {
-  readonly id: string;
-  readonly number: number;
-  readonly title: string;
-  readonly ownerLabel: string;
-  readonly state: string;
-  readonly position: number | null;
-  readonly createdAtMs: number;
-  readonly endedAtMs: number | null;
-  readonly exitCode: number | null;
-  readonly error: { readonly text: string } | null;
-}
-
-/** Where the log says nothing, as before a run starts. */
-const ASK_AGAIN_MS = 1000;
-const TERMINAL = ["completed", "failed", "cancelled", "timed_out", "interrupted"];
 
 export const submit: CommandSpec = {
   name: "experiments submit",
@@ -34,18 +16,31 @@ export const submit: CommandSpec = {
     kind: { value: "KIND", help: "python or typescript (default: by the file's ending)" },
     title: { value: "TEXT", help: "What people call it (default: the file's name)" },
     device: { value: "ID", multiple: true, help: "A device it will hold; repeat (default: all)" },
+    ...ASK_OPTIONS,
+    "dry-run": { help: "Check everything and queue nothing" },
     watch: { help: "Follow its log until it ends" },
   },
   async run(args, host) {
     const file = resolve(host.cwd, args.positionals[0]!);
     const kind = args.text("kind") ?? (/\.[mc]?ts$/.test(file) ? "typescript" : "python");
-    const api = ApiClient.of(args, host);
-    const experiment = await api.json<Experiment>("POST", "/experiments", {
+    const ask = {
       script: scriptText(file),
       kind,
       title: args.text("title") ?? basename(file),
       devices: args.list("device"),
-    });
+      ...askOf(args, host),
+    };
+    const api = ApiClient.of(args, host);
+    if (args.flag("dry-run")) {
+      const checked = await api.json<{ queuePosition: number }>("POST", "/experiments", {
+        ...ask,
+        dryRun: true,
+      });
+      host.out(JSON.stringify(checked, null, 2));
+      host.err(`It would be queued at position ${checked.queuePosition}`);
+      return EXIT.ok;
+    }
+    const experiment = await api.json<Experiment>("POST", "/experiments", ask);
     host.out(String(experiment.number));
     const place = experiment.position === null ? "" : `, at position ${experiment.position}`;
     host.err(`Experiment ${experiment.number} is ${experiment.state}${place}`);
@@ -59,17 +54,21 @@ export const list: CommandSpec = {
   options: {
     ...CLIENT_OPTIONS,
     state: { value: "STATES", help: "Only these, separated by commas: queued,running" },
+    mine: { help: "Only your own" },
     limit: { value: "NUMBER", help: "At most so many (default: 20)" },
+    before: { value: "NUMBER", help: "Only those with a smaller number: the next page" },
     json: { help: "As JSON" },
   },
   async run(args, host) {
     const query = new URLSearchParams({ limit: args.text("limit") ?? "20" });
     const state = args.text("state");
+    const before = args.text("before");
     if (state !== undefined) query.set("state", state);
-    const { experiments } = await ApiClient.of(args, host).json<{ experiments: Experiment[] }>(
-      "GET",
-      `/experiments?${query}`,
-    );
+    if (before !== undefined) query.set("cursor", before);
+    if (args.flag("mine")) query.set("owner", "me");
+    const { experiments, next } = await ApiClient.of(args, host).json<
+      { experiments: Experiment[]; next: number | null }
+    >("GET", `/experiments?${query}`);
     if (args.flag("json")) host.out(JSON.stringify(experiments, null, 2));
     else {
       const rows = experiments.map((e) => [
@@ -83,6 +82,7 @@ export const list: CommandSpec = {
         host.out(line);
       }
     }
+    if (next !== null) host.err(`There are more: --before ${next}`);
     return EXIT.ok;
   },
 };
@@ -162,19 +162,34 @@ const importQueue: CommandSpec = {
 
 export const download: CommandSpec = {
   name: "experiments download",
-  summary: "Download an experiment's files as a zip, also while it runs",
+  summary:
+    "Download an experiment's files as a zip, also while it runs; or one file, or its numbers",
   positionals: "NUMBER",
   options: {
     ...CLIENT_OPTIONS,
-    out: { value: "FILE", help: "Where to (default: experiment_NUMBER_results.zip)" },
+    file: { value: "PATH", help: "Only this file of its output" },
+    data: { value: "FORMAT", help: "Only its numbers: csv, json or parquet" },
+    out: { value: "FILE", help: "Where to (default: a name that has the number in it)" },
     force: { help: "Replace a file that is there" },
   },
   async run(args, host) {
     const id = encodeURIComponent(args.positionals[0]!);
+    const [path, data] = [args.text("file"), args.text("data")];
+    if (path !== undefined && data !== undefined) {
+      throw new CommandFailed(EXIT.usage, "Either --file or --data");
+    }
+    if (data !== undefined && !["csv", "json", "parquet"].includes(data)) {
+      throw new CommandFailed(EXIT.usage, `--data is csv, json or parquet, not "${data}"`);
+    }
     const api = ApiClient.of(args, host);
     const { number } = await api.json<Experiment>("GET", `/experiments/${id}`);
-    const file = resolve(host.cwd, args.text("out") ?? `experiment_${number}_results.zip`);
-    const reply = await api.fetch("GET", `/experiments/${id}/archive.zip`);
+    const [name, place] = path !== undefined
+      ? [basename(path), `files/${path.split("/").map(encodeURIComponent).join("/")}`]
+      : data !== undefined
+      ? [`experiment_${number}_data.${data}`, `data?format=${data}`]
+      : [`experiment_${number}_results.zip`, "archive.zip"];
+    const file = resolve(host.cwd, args.text("out") ?? name);
+    const reply = await api.fetch("GET", `/experiments/${id}/${place}`);
     await save(reply, file, args);
     host.out(file);
     return EXIT.ok;
@@ -211,66 +226,5 @@ function scriptText(file: string): string {
   } catch (error) {
     const why = error instanceof TypeError ? "it is not UTF-8 text" : (error as Error).message;
     throw new CommandFailed(EXIT.failed, `Cannot read the script "${file}": ${why}`);
-  }
-}
-
-/** Copies the log to stdout until the run ends, through pauses of the connection. */
-async function follow(api: ApiClient, given: string, host: CliHost): Promise<number> {
-  const id = encodeURIComponent(given);
-  let bytes = 0;
-  let rest = "";
-  for (;;) {
-    const before = bytes;
-    const reply = await api.fetch("GET", `/experiments/${id}/log?follow=1&from=${bytes}`);
-    const decoder = new TextDecoder();
-    try {
-      for await (const chunk of reply.body ?? []) {
-        bytes += chunk.byteLength;
-        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-        rest = lines.pop()!;
-        for (const line of lines) host.out(line);
-      }
-    } catch (error) {
-      host.err(`The connection broke (${(error as Error).message}); following again`);
-    }
-    const experiment = await api.json<Experiment>("GET", `/experiments/${id}`);
-    if (!TERMINAL.includes(experiment.state)) {
-      if (bytes === before) await delay(systemClock, ASK_AGAIN_MS);
-      continue;
-    }
-    if (rest !== "") host.out(rest);
-    host.err(`Experiment ${experiment.number} ${experiment.state}${endText(experiment)}`);
-    return experiment.state === "completed" ? EXIT.ok : EXIT.notCompleted;
-  }
-}
-
-function endText({ exitCode, error }: Experiment): string {
-  if (error !== null) return `: ${error.text}`;
-  return exitCode === null ? "" : ` with exit code ${exitCode}`;
-}
-
-async function save(reply: Response, file: string, args: CommandArgs): Promise<void> {
-  let handle;
-  try {
-    handle = await open(file, args.flag("force") ? "w" : "wx");
-  } catch (error) {
-    await reply.body?.cancel();
-    const { code, message } = error as { code?: string; message: string };
-    throw new CommandFailed(
-      EXIT.failed,
-      code === "EEXIST"
-        ? `"${file}" is there already; --force replaces it`
-        : `Cannot write "${file}": ${message}`,
-    );
-  }
-  try {
-    for await (const chunk of reply.body ?? []) await handle.write(chunk);
-    await handle.sync();
-  } catch (cause) {
-    throw new CommandFailed(EXIT.failed, `"${file}" is incomplete: the download broke off`, {
-      cause,
-    });
-  } finally {
-    await handle.close();
   }
 }
