@@ -107,17 +107,23 @@ export class Binder<T> {
     const frame = this.#frames[this.#depth]!;
     const { place, id, isVoid } = frame;
     if (!isVoid) {
-      if (id !== null && !frame.hasChild) this.#texts.set(id, this.#text);
       if (place !== null) {
         this.#noteUnknown(frame, place);
         if (this.#depth > 0) this.#leave(frame, place);
-        if (id !== null && frame.hasChild) {
-          this.#written.set(id, { place, from: frame.logStart, to: this.#logPlaces.length });
-        }
       }
+      if (id !== null) this.#remember(id, frame);
     }
     this.#text = "";
     this.#depth--;
+  }
+
+  /** Ids are unique in what EPU writes; where they are not, the object written last counts. */
+  #remember(id: string, { place, logStart, hasChild }: Frame): void {
+    if (hasChild) this.#texts.delete(id);
+    else this.#texts.set(id, this.#text);
+    if (hasChild && place !== null && this.#depth > 0) {
+      this.#written.set(id, { place, from: logStart, to: this.#logPlaces.length });
+    } else this.#written.delete(id);
   }
 
   /** Once the root is closed. */

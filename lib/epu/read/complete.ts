@@ -10,7 +10,7 @@ const KNOWN_ROOTS = [
   "MicroscopeImage",
   "Acquisition",
 ];
-const CLOSING = /<\/([^\s<>\/]+)\s*>\s*(?:<!--(?:(?!-->)[^])*-->\s*)*$/;
+const CLOSING = /<\/([^\s<>\/]+)\s*>\s*(?:<!--(?:(?!-->)[^])*-->\s*|<\?(?:(?!\?>)[^])*\?>\s*)*$/;
 
 /**
  * Whether a file's last bytes close its root element: with `head`, its first bytes, the root found there;
