@@ -61,8 +61,8 @@ async function becomeSupervisor(): Promise<number> {
 }
 
 if (import.meta.main) {
-  const agent = (name: string) =>
-    name === RUN_SUPERVISOR ? becomeSupervisor() : runAgentWorker(name);
+  const agent = (name: string, args: readonly string[]) =>
+    name === RUN_SUPERVISOR ? becomeSupervisor() : runAgentWorker(name, args);
   Deno.exit(
     await runCli(Deno.args, terminalHost({ version: manifest.version, env, serve, agent })),
   );

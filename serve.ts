@@ -9,6 +9,7 @@ import { type Face, FACES } from "./lib/compat/mod.ts";
 import type { Config } from "./lib/config.ts";
 import { openDataFolder, unreadableRecord } from "./lib/data_folder.ts";
 import type { AgentSpec } from "./lib/devices/mod.ts";
+import { rootsOf } from "./lib/epu/mod.ts";
 import { type Instrument, openInstrument } from "./lib/instrument/mod.ts";
 import { keepListening, type Listening } from "./lib/listening.ts";
 import type { OpenLog } from "./lib/log.ts";
@@ -72,6 +73,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     log,
     folder,
     agents: agentsOf(config, denoDir),
+    ...epuAgentOf(config, denoDir),
     apiUrl: () => `http://127.0.0.1:${scripts!.port}`,
     ...(Deno.build.standalone
       ? {
@@ -196,6 +198,21 @@ function agentsOf(config: Config, denoDir: string | null): AgentSpec[] {
       config,
     })),
   ];
+}
+
+/** The agent that reads EPU's folders, where there are any: it may read those and nothing else. */
+function epuAgentOf(config: Config, denoDir: string | null): { epuAgent?: AgentSpec } {
+  const { folders, rescanMs, settleMs, truncatedMs } = config.epu;
+  if (folders.length === 0) return {};
+  const place = { execPath: Deno.execPath(), standalone: Deno.build.standalone, denoDir };
+  const roots = rootsOf(folders);
+  return {
+    epuAgent: {
+      name: "epu",
+      ...launchAgent("epu", place, roots.map(({ dir }) => dir)),
+      config: { roots, settings: { rescanMs, settleMs, truncatedMs } },
+    },
+  };
 }
 
 /** Which face the main port shows when one is put there, and the faces with a listener of their own. */

@@ -21,11 +21,24 @@ export interface AgentCommand {
 /** A driver that leaks ends its own agent, long before it ends the machine. */
 const HEAP_MB_MAX = 256;
 
-/** The command that starts agent `name`. @throws {RangeError} when there is no such agent. */
-export function launchAgent(name: string, place: LaunchPlace): AgentCommand {
-  const entry = agentEntry(name);
+/** How a folder is named in the arguments of `holdfast agent NAME`. */
+const READ_ARG = "read=";
+
+/**
+ * The command that starts agent `name`; `read` are absolute folders that it may read, for an agent that takes
+ * them. @throws {RangeError} when there is no such agent.
+ */
+export function launchAgent(
+  name: string,
+  place: LaunchPlace,
+  read: readonly string[] = [],
+): AgentCommand {
+  const entry = reading(agentEntry(name), read);
   return place.standalone
-    ? { command: [place.execPath, "agent", name], env: { NO_COLOR: "1" } }
+    ? {
+      command: [place.execPath, "agent", name, ...read.map((path) => READ_ARG + path)],
+      env: { NO_COLOR: "1" },
+    }
     : launchFromSource(entry, place);
 }
 
@@ -57,8 +70,12 @@ export function launchFromSource(entry: AgentEntry, place: LaunchPlace): AgentCo
  * set it would have from source, while this thread only waits for it. Never returns.
  * @throws {RangeError} when there is no such agent.
  */
-export function runAgentWorker(name: string): Promise<never> {
-  return runWorker(agentEntry(name));
+export function runAgentWorker(name: string, args: readonly string[] = []): Promise<never> {
+  const read = args.map((arg) => {
+    if (arg.startsWith(READ_ARG)) return arg.slice(READ_ARG.length);
+    throw new RangeError(`An agent takes "${READ_ARG}FOLDER", not "${arg}"`);
+  });
+  return runWorker(reading(agentEntry(name), read));
 }
 
 /** As `runAgentWorker`, for any entry. */
@@ -79,6 +96,16 @@ export function runWorker(entry: AgentEntry): Promise<never> {
   Deno.addSignalListener("SIGINT", () => {});
   Deno.addSignalListener("SIGHUP", () => {});
   return new Promise<never>(() => {});
+}
+
+function reading(entry: AgentEntry, read: readonly string[]): AgentEntry {
+  if (read.length === 0) return entry;
+  if (entry.reads !== true) throw new RangeError("This agent reads no folders of its starter's");
+  const { permissions } = entry;
+  return {
+    ...entry,
+    permissions: { ...permissions, read: [...permissions.read ?? [], ...read] },
+  };
 }
 
 function agentEntry(name: string): AgentEntry {

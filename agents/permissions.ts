@@ -42,10 +42,15 @@ export function toWorkerPermissions(set: PermissionSet): Deno.PermissionOptionsO
   return permissions as Deno.PermissionOptionsObject;
 }
 
+/** On this system or on Windows: what a set names is checked before it is known where it runs. */
+function isAbsolute(path: string): boolean {
+  return path.startsWith("/") || /^(?:[A-Za-z]:[\\/]|\\\\)/.test(path);
+}
+
 /** An empty entry or a comma would grant more than was written. */
 function checkEntry(kind: string, entry: string): void {
   const path = kind === "read" || kind === "write" || kind === "ffi" || kind === "run";
-  if (entry === "" || entry.includes(",") || (path && !entry.startsWith("/"))) {
+  if (entry === "" || entry.includes(",") || (path && !isAbsolute(entry))) {
     throw new RangeError(`Cannot allow ${kind} on "${entry}"`);
   }
 }

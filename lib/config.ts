@@ -82,7 +82,23 @@ export function loadConfig(source: ConfigSource): Result<LoadedConfig, ConfigRef
   }
   const base = variables.has("data.dir") || !present ? cwd : dirname(file);
   const { data, agents } = parsed.data;
-  const { enabled = agents.length === 0, ...simulation } = parsed.data.simulation;
+  const { enabled = agents.length + parsed.data.epu.folders.length === 0, ...simulation } =
+    parsed.data.simulation;
+  const { epu } = parsed.data;
+  const twice = epu.folders.findIndex(({ name }, i) =>
+    epu.folders.findIndex((one) => one.name === name) !== i
+  );
+  if (twice !== -1) {
+    return refuse({
+      kind: "invalid-config",
+      file,
+      mistakes: [{
+        line: lines.get(`epu.folders.${twice}.name`) ?? null,
+        variable: null,
+        message: `two folders have the name "${epu.folders[twice]!.name}"`,
+      }],
+    });
+  }
   const duplicate = agents.find((a, i) => agents.findIndex((b) => b.id === a.id) !== i);
   if (duplicate !== undefined) {
     const path = `agents.${agents.lastIndexOf(duplicate)}.id`;
@@ -100,11 +116,26 @@ export function loadConfig(source: ConfigSource): Result<LoadedConfig, ConfigRef
     config: {
       ...parsed.data,
       data: { ...data, dir: resolve(base, data.dir) },
+      epu: {
+        ...epu,
+        folders: epu.folders.map((folder) => resolved(folder, present ? dirname(file) : cwd)),
+      },
       simulation: { enabled, ...simulation },
     },
     file: present ? file : null,
     warnings,
   });
+}
+
+function resolved(
+  folder: Config["epu"]["folders"][number],
+  base: string,
+): Config["epu"]["folders"][number] {
+  return {
+    ...folder,
+    dir: resolve(base, folder.dir),
+    atlasRoots: folder.atlasRoots.map((root) => resolve(base, root)),
+  };
 }
 
 /** The refusal as people read it, one mistake a line: `holdfast.toml:12: server.port: …`. */

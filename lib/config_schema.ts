@@ -10,6 +10,11 @@ const Slug = z.string().regex(
   /^[a-z][a-z0-9_-]*$/,
   "must be lower case letters, digits, - and _, starting with a letter",
 );
+/** Handed to an agent as what it may read, where a comma would part it in two. */
+const WatchedFolder = z.string().min(1).refine(
+  (path) => !path.includes(","),
+  "must have no comma in it",
+);
 const Port = z.number().int().min(0).max(65535);
 
 /** Which face each port shows. A list of the originals' own ports says it too: `[3000, 9000]`. */
@@ -89,7 +94,7 @@ export const ConfigFile = z.strictObject({
     diskFloorMb: z.number().nonnegative().default(500),
   }).prefault({}),
   simulation: z.strictObject({
-    /** Whether the simulated bioreactor runs. Without it: yes where no agent is configured. */
+    /** Whether the simulated bioreactor runs. Without it: yes where no agent or EPU folder is configured. */
     enabled: z.boolean().optional(),
     seed: z.number().int().nonnegative().default(1),
     /** Simulated seconds a second, 1 to 1000. */
@@ -171,6 +176,32 @@ export const ConfigFile = z.strictObject({
   events: z.strictObject({
     countMax: z.number().int().min(1000).default(200_000),
     ageDays: z.number().positive().default(365),
+  }).prefault({}),
+  epu: z.strictObject({
+    /** Folders that EPU writes to, a project or many below each. */
+    folders: z.array(z.strictObject({
+      /** Unique; names the folder in lists of files. */
+      name: Slug,
+      /** The folder; relative paths start at the configuration file's folder. */
+      dir: WatchedFolder,
+      /** Where the atlases lie that sessions point to, where that is outside `dir`. */
+      atlasRoots: z.array(WatchedFolder).max(20).default([]),
+      /** Where the EPU machine's drives stand on this one: `{ from = "D:\\", to = "/mnt/epu" }`. */
+      drives: z.array(z.strictObject({
+        from: z.string().min(1),
+        to: z.string().min(1),
+      })).max(26).default([]),
+    })).max(20).default([]),
+    /** Between two looks at everything. */
+    rescanMs: z.number().int().min(1000).max(3_600_000).default(10_000),
+    /** A file is read once it has looked the same for this time. */
+    settleMs: z.number().int().min(500).max(60_000).default(1000),
+    /** A file that stays unfinished for this time is shown as truncated. */
+    truncatedMs: z.number().int().min(10_000).default(300_000),
+    /** How long a micrograph waits for its hole before the hole is made from its name. */
+    graceMs: z.number().int().min(0).default(60_000),
+    /** A session with nothing left to expose is finished after so many minutes without a change. */
+    finishedMinutes: z.number().positive().default(30),
   }).prefault({}),
   log: z.strictObject({
     level: z.enum(LOG_LEVELS).default("info"),

@@ -34,7 +34,7 @@ name = "Vessel A"
 # disk_floor_mb = 500
 
 [simulation]
-# A simulated bioreactor. Without this key it runs where no agent is configured below.
+# A simulated bioreactor. Without this key it runs where no agent and no EPU folder is configured below.
 # enabled = true
 # seed = 1
 # Simulated seconds a second, 1 to 1000.
@@ -107,6 +107,22 @@ name = "Vessel A"
 # The record of what happened is trimmed by count and by age.
 # count_max = 200000
 # age_days = 365
+
+[epu]
+# Cryo-EM: folders that EPU writes to. Each is read by an agent that may read it and nothing else.
+# rescan_ms = 10000
+# A file is read once it has looked the same for this time.
+# settle_ms = 1000
+# truncated_ms = 300000
+# How long a micrograph waits for its hole before the hole is made from its name.
+# grace_ms = 60000
+# finished_minutes = 30
+# [[epu.folders]]
+# name = "krios-1"
+# dir = "/mnt/epu/visit"
+# Where atlases lie outside of it, and where the EPU machine's drives stand here.
+# atlas_roots = []
+# drives = []
 
 [log]
 # "debug", "info", "warn" or "error".

@@ -23,9 +23,11 @@ Deno.test("what init writes changes nothing, with and without its comments taken
   const defaults = load("");
   const all = load(uncommented);
   assert.equal(all.agents.length, 1);
+  assert.equal(all.epu.folders.length, 1);
   assert.deepEqual(all, {
     ...defaults,
     agents: all.agents,
+    epu: { ...defaults.epu, folders: all.epu.folders },
     // The values shown that are no defaults: "none" cannot be written.
     experiments: {
       ...defaults.experiments,

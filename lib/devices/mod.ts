@@ -6,6 +6,7 @@ export { commandProblem, describeRefusal } from "./problems.ts";
 export type { LostSetpoint, LostSetpoints } from "./lost_setpoints.ts";
 export type { SafeReport } from "./safety.ts";
 export type { Stopped } from "./store.ts";
+export { type AgentListener, AgentSupervisor } from "./supervisor.ts";
 export { Devices, type DevicesOptions } from "./service.ts";
 export type { AlarmSink } from "./conditions.ts";
 export type { SimulatorRefusal } from "./simulators.ts";

@@ -6,7 +6,7 @@ export type { DriveMapping } from "./ingest_atlas.ts";
 export * from "./model.ts";
 export { Epu, type EpuFolder, type EpuOptions, rootsOf } from "./service.ts";
 export type { DeleteRefusal } from "./service_delete.ts";
-export type { AgentFeed, AskAgent } from "./service_feed.ts";
+export type { AgentFeed, AskAgent, Unreachable } from "./service_feed.ts";
 export type { AcquisitionAsk, Upsert, UpsertRefusal } from "./service_upsert.ts";
 export {
   type AcquisitionsQuery,

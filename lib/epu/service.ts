@@ -13,7 +13,7 @@ import {
   GridSquare,
 } from "./model.ts";
 import { deleteAcquisition, deleteEntity, type DeleteRefusal } from "./service_delete.ts";
-import { AgentFeed, type AskAgent } from "./service_feed.ts";
+import { AgentFeed, type AskAgent, type Unreachable } from "./service_feed.ts";
 import { type AcquisitionAsk, type Upsert, type UpsertRefusal, Upserts } from "./service_upsert.ts";
 import { EpuStore } from "./store.ts";
 import type { KnownFile, WatchRoot } from "./watch/mod.ts";
@@ -95,7 +95,10 @@ export class Epu extends EpuStore {
   }
 
   /** An agent whose batches are taken in; its owner tells when it starts and ends. */
-  feed(ask: AskAgent): AgentFeed {
+  feed(
+    ask: AskAgent,
+    onUnreachable: (folders: readonly Unreachable[]) => void = () => {},
+  ): AgentFeed {
     const { clock, log } = this.options;
     const feed = new AgentFeed({
       ask,
@@ -103,6 +106,7 @@ export class Epu extends EpuStore {
       log,
       known: () => this.knownFiles(),
       take: (files) => this.take(files),
+      onUnreachable,
     });
     this.#feeds.push(feed);
     return feed;

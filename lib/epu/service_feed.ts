@@ -17,6 +17,14 @@ export interface AgentFeedOptions {
   readonly log: Log;
   readonly known: () => AsyncIterable<KnownFile>;
   readonly take: (files: readonly TakenFile[]) => Promise<void>;
+  /** Called as it changes: folders that cannot be listed now. */
+  readonly onUnreachable?: (folders: readonly Unreachable[]) => void;
+}
+
+/** A watched folder that cannot be listed. */
+export interface Unreachable {
+  readonly root: string;
+  readonly error: string;
 }
 
 /** Files of the manifest told at once: well below the longest line of the wire. */
@@ -29,6 +37,7 @@ const Piece = z.object({
   piece: z.number().int(),
   pieces: z.number().int(),
   text: z.string(),
+  unreachable: z.array(z.object({ root: z.string(), error: z.string() })),
 });
 
 /** What an agent hands over; what the files say is the reader's, and read as such. */
@@ -55,6 +64,7 @@ const Files = z.array(z.object({
 export class AgentFeed {
   #life: AbortController | null = null;
   #running: Promise<void> = Promise.resolve();
+  #unreachable = "[]";
 
   constructor(private readonly options: AgentFeedOptions) {}
 
@@ -79,6 +89,13 @@ export class AgentFeed {
 
   async status(signal: AbortSignal): Promise<WatcherStatus> {
     return await this.options.ask("epu-status", {}, { deadlineMs: 5000, signal }) as WatcherStatus;
+  }
+
+  #tell(unreachable: readonly Unreachable[]): void {
+    const text = JSON.stringify(unreachable);
+    if (text === this.#unreachable) return;
+    this.#unreachable = text;
+    this.options.onUnreachable?.(unreachable);
   }
 
   async #keepOn(signal: AbortSignal): Promise<void> {
@@ -116,6 +133,7 @@ export class AgentFeed {
         const options = { deadlineMs: ANSWER_MS, signal };
         const answer = Piece.parse(await ask("epu-next", { after, piece }, options));
         texts.push(answer.text);
+        this.#tell(answer.unreachable);
         if (piece + 1 >= answer.pieces) break;
       }
       const files = Files.parse(JSON.parse(texts.join(""))) as TakenFile[];

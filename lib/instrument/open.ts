@@ -6,12 +6,14 @@ import type { Config } from "../config.ts";
 import { Coordination } from "../coordination/mod.ts";
 import type { DataFolder } from "../data_folder.ts";
 import { type AgentSpec, Devices } from "../devices/mod.ts";
+import { Epu } from "../epu/mod.ts";
 import { EventLog } from "../events.ts";
 import { Experiments, type ExperimentsOptions, holdGate, publicView } from "../experiments/mod.ts";
 import { Kv } from "../kv.ts";
 import { covers, LockFeeds, Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
 import { LiveStream, Telemetry } from "../telemetry/mod.ts";
+import { superviseEpu } from "./epu_watch.ts";
 import type { Instrument } from "./instrument.ts";
 import { statusOf } from "./status.ts";
 
@@ -23,6 +25,8 @@ export interface InstrumentOptions {
   /** Opened and owned by this process. */
   readonly folder: Pick<DataFolder, "path" | "kvPath" | "telemetryPath" | "freeBytes">;
   readonly agents: readonly AgentSpec[];
+  /** Reads EPU's folders; absent where none is configured. */
+  readonly epuAgent?: AgentSpec;
   /** Where running scripts reach the API; asked only once it listens. */
   readonly apiUrl: () => string;
   /** How runs are started; default: from source, by this Deno. */
@@ -134,6 +138,18 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
   });
   const compat = await Compat.open({ kv, clock, log, devices, experiments, alarms, viewersMax });
 
+  const epu = await Epu.open({
+    kv,
+    clock,
+    log,
+    folders: config.epu.folders,
+    graceMs: config.epu.graceMs,
+    finishedMs: config.epu.finishedMinutes * 60_000,
+  });
+  const epuWatch = options.epuAgent === undefined
+    ? null
+    : superviseEpu(options.epuAgent, { epu, clock, log, alarms });
+
   kv.onEvents((happened) => {
     for (const { type } of happened) {
       // Whoever lost a right must not go on watching: all who came with a login open the stream anew.
@@ -165,6 +181,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     alarms,
     experiments,
     compat,
+    epu,
     status: () =>
       statusOf({ config, version, startedAtMs, clock, devices, locks, alarms, experiments }),
     async close() {
@@ -175,6 +192,8 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
       coordination.close();
       await experiments.close();
       await devices.close();
+      await epuWatch?.close();
+      await epu.close();
       telemetry.close();
       locks.close();
       alarms.close();

@@ -1,4 +1,5 @@
 /** Watching folders: from names and bytes to batches of what files say. File system and clock are given. */
+export { systemClock } from "../../clock.ts";
 export { isMissing, type Look, type WatchFs } from "./fs.ts";
 export { isWithin } from "./scan.ts";
 export { WATCH_SETTINGS, type WatchSettings } from "./settings.ts";
