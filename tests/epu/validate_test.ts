@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { filesFromListing, generateFiles, readListing } from "../../lib/epu/tools/mod.ts";
 import { findProjects, validate, type Validation } from "../../lib/epu/validate/mod.ts";
+import { RULES } from "../../lib/epu/validate/rules.ts";
 import { epuSample } from "../epu_samples.ts";
 import { MemoryFolder } from "./memory_folder.ts";
 import { visitListing } from "./visit_listing.ts";
@@ -238,4 +239,10 @@ Deno.test("four of the eight folders of a real visit are valid", async () => {
     assert.equal(totals["session-missing"], 1, folder);
     assert.equal(totals["metadata-missing"], 1, folder);
   }
+});
+
+Deno.test("the guide names everything that validation may find", () => {
+  const guide = Deno.readTextFileSync(`${import.meta.dirname}/../../docs/guides/epu.md`);
+  const missing = Object.keys(RULES).filter((code) => !guide.includes(`\`${code}\``));
+  assert.deepEqual(missing, []);
 });
