@@ -30,6 +30,7 @@ export const epuFormatXml: CommandSpec = {
       throw new UsageError("--out does not go with --in-place");
     }
     const found = filesOf(args, host);
+    if (found.unreadable && found.files.length === 0) return EXIT.unreadable;
     if (!inPlace && found.files.length !== 1) {
       throw new UsageError(`${found.files.length} files: give one, or --in-place`);
     }

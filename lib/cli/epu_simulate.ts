@@ -9,6 +9,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { PLAN_OPTIONS, planAskOf } from "./epu_plan.ts";
+import { PROCESSING, PROCESSING_OPTIONS, simulateProcessing } from "./epu_simulate_processing.ts";
 import { EXIT } from "./exit_codes.ts";
 import { untilInterrupted } from "./interrupt.ts";
 
@@ -16,21 +17,37 @@ const REPORT_EVERY_MS = 10_000;
 
 export const epuSimulate: CommandSpec = {
   name: "epu simulate",
-  summary: "Write an invented session into a folder over time, as EPU would",
-  positionals: "DIR",
+  summary: "Write an invented session into a folder over time, or post processing results",
+  positionals: "DIR|event|workflow|batch [URL]",
   options: {
     ...PLAN_OPTIONS,
     "time-scale": { value: "NUMBER", help: "How many times faster than EPU (default: 1)" },
-    json: { help: "Each write as a line of JSON" },
+    ...PROCESSING_OPTIONS,
+    json: { help: "Each write or result as a line of JSON" },
   },
   notes: [
     "Files come in place and in pieces, .dm files again and again, xml before jpg, some late. The atlas is " +
     "there at once; previews are pictures unless --previews says otherwise.",
     "Ctrl-C ends it; the same command goes on where it ended. Sped up, the session's times lie in the past, " +
     "so that it ends no later than now.",
+    '"event URL", "workflow URL" and "batch URL" post made-up processing results to a SmartEM interface at ' +
+    "URL: one, all of an acquisition in their time, or all at once. The seed makes them repeatable.",
   ],
   async run(args, host) {
-    const dir = resolve(host.cwd, args.positionals[0]!);
+    const [first, url] = args.positionals;
+    const isProcessing = PROCESSING.some((way) => way === first);
+    if (isProcessing && url === undefined) {
+      throw new UsageError(
+        `"epu simulate ${first}" needs URL; a folder of that name is "./${first}"`,
+      );
+    }
+    if (isProcessing) return await simulateProcessing(args, host);
+    if (url !== undefined) {
+      throw new UsageError(
+        `"${first}" is none of ${PROCESSING.join(", ")}, and a folder takes no URL`,
+      );
+    }
+    const dir = resolve(host.cwd, first!);
     return await untilInterrupted(host, (signal) => run(dir, args, host, signal));
   },
 };
@@ -38,13 +55,15 @@ export const epuSimulate: CommandSpec = {
 async function run(dir: string, args: CommandArgs, host: CliHost, signal: AbortSignal) {
   const { simulate } = await import("../epu/tools/mod.ts");
   const isJson = args.flag("json");
+  const plan = planAskOf(args);
+  const timeScale = scaleOf(args);
   let micrographs = 0;
   let reportedMs = -Infinity;
   try {
     const end = await simulate({
       dir,
-      plan: planAskOf(args),
-      timeScale: scaleOf(args),
+      plan,
+      timeScale,
       clock: systemClock,
       signal,
       onWrite: (write) => {

@@ -18,6 +18,21 @@ export {
   RecordingPlace,
 } from "./recorder.ts";
 export {
+  micrographsOf,
+  type NamedMicrograph,
+  type Posted,
+  postResult,
+  processAcquisition,
+  type ProcessingAsk,
+  RESULT_KINDS,
+  type ResultKind,
+  resultsOf,
+  type Scenario,
+  SCENARIOS,
+  type WorkflowAsk,
+} from "./processing.ts";
+export { SmartemCaller, SmartemUnreachable } from "./smartem_caller.ts";
+export {
   isBinaryName,
   type RecordedStep,
   type Recording,
