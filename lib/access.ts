@@ -21,6 +21,10 @@ export interface AccessEntry {
 
 const OPEN: Rule = { role: "anyone" };
 const READ: Rule = { role: "observer", experiment: "yes" };
+/** What a run wrote: people read all of it, a script its own run's. */
+const READ_RUN: Rule = { role: "observer", experiment: "own" };
+/** Pages are for people. */
+const LOOK: Rule = { role: "observer" };
 const DRIVE: Rule = { role: "operator", scope: "devices", experiment: "yes" };
 const OPERATE: Rule = { role: "operator", scope: "devices" };
 const SUBMIT: Rule = { role: "operator", scope: "experiments" };
@@ -145,6 +149,21 @@ export const ACCESS: readonly AccessEntry[] = [
     "/icon.svg",
     "/favicon.ico",
   ),
+  ...on(
+    "GET",
+    READ_RUN,
+    "/api/v1/experiments/:id/log",
+    "/api/v1/experiments/:id/files",
+    "/api/v1/experiments/:id/files/*",
+    "/api/v1/experiments/:id/archive.zip",
+    "/api/v1/experiments/:id/data",
+    "/api/v1/experiments/:id/script",
+    "/api/experiments/:id/download",
+    "/api/experiments/:id/logs",
+    "/api/experiments/:id/results",
+    "/experiment/:id/download",
+  ),
+  ...on("GET", LOOK, "/experiments", "/experiments/*", "/experiment/:id", "/my-experiments"),
   ...on("GET", READ, "/*"),
 ];
 

@@ -118,3 +118,44 @@ Deno.test("an observer reads all that is not about access, and changes nothing b
     .map(({ method, pattern }) => `${method} ${pattern}`);
   assert.deepEqual(changes, ["POST /api/v1/stop", "PUT /api/v1/me/password"]);
 });
+
+Deno.test("a script reads what its own run wrote, by id or number, and nothing of another's", () => {
+  const script: Principal = {
+    kind: "experiment",
+    experimentId: "01OWN",
+    number: 7,
+    role: "operator",
+  } as never;
+  const observer: Principal = { kind: "user", name: "eve", role: "observer" };
+  const kindOf = (path: string, who: Principal, method = "GET") =>
+    accessRefusal({ method, path, fromThisMachine: false }, who)?.kind ?? null;
+  const written = ["log", "files", "files/a/b.csv", "archive.zip", "data", "script"];
+  for (const tail of written) {
+    for (const id of ["01OWN", "7"]) {
+      assert.equal(kindOf(`/api/v1/experiments/${id}/${tail}`, script), null, tail);
+    }
+    for (const id of ["01OTHER", "8", "007", "01own", "01OWN%20"]) {
+      assert.equal(
+        kindOf(`/api/v1/experiments/${id}/${tail}`, script),
+        "forbidden",
+        `${id} ${tail}`,
+      );
+    }
+    assert.equal(kindOf(`/api/v1/experiments/01OTHER/${tail}`, script, "HEAD"), "forbidden");
+    assert.equal(kindOf(`/api/v1/experiments/01OTHER/${tail}`, observer), null, "people read all");
+  }
+  for (const path of ["/api/experiments/01OTHER/download", "/api/experiments/01OTHER/logs"]) {
+    assert.equal(kindOf(path, script), "forbidden");
+    assert.equal(kindOf(path, observer), null);
+  }
+  for (const path of ["/experiments/8", "/experiments", "/experiments/8/files"]) {
+    assert.equal(kindOf(path, script), "forbidden", "pages are for people");
+    assert.equal(kindOf(path, observer), null);
+  }
+  // What it needs of others: who is before it, and whether the instrument is well.
+  for (
+    const path of ["/api/v1/experiments/8", "/api/v1/queue", "/api/v1/devices", "/api/v1/status"]
+  ) {
+    assert.equal(kindOf(path, script), null);
+  }
+});

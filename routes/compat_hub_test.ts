@@ -290,3 +290,27 @@ runs(
     assert.equal((await post(`/api/experiments/${id}/stop`, "anna")).status, 200);
   },
 );
+
+runs(
+  "run-now ends what runs, and its owner can read why; another's only an admin can end",
+  async () => {
+    await using rig = await openRig();
+    const { get, post, start } = face(rig);
+    const sleep = 'import time\nprint("up", flush=True)\ntime.sleep(60)';
+    const first = (await start("bo", sleep)).body.experiment_id;
+    await rig.says(first, "up");
+    const second = (await start("anna")).body.experiment_id;
+    const program = face(rig, "operator");
+    const own = (await program.start("program")).body.experiment_id;
+    const refused = await program.post(`/api/experiments/${own}/run-now`);
+    assert.deepEqual([refused.status, refused.body.code], [403, "forbidden"]);
+    assert.equal((await get(`/api/experiments/${first}/status`)).body.experiment.status, "running");
+    const over = rig.ended(first);
+    const done = await post(`/api/experiments/${second}/run-now`, "anna");
+    assert.deepEqual([done.status, done.body.success], [200, true]);
+    const ended = await over;
+    assert.equal(ended.state, "cancelled");
+    assert.match(ended.error!.text, /was run now: asked for with Run Now on the old interface/);
+    assert.equal((await rig.ended(second)).state, "completed");
+  },
+);

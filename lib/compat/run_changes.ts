@@ -32,6 +32,9 @@ export function askerOwner({ principal, session }: Asker): string {
   return ownerOf(principal, session);
 }
 
+/** The originals ask nobody why; whoever is displaced reads at least where it came from. */
+const RUN_NOW_REASON = "asked for with Run Now on the old interface";
+
 export const CHANGES = ["cancel", "pause", "resume", "run-now"] as const;
 export type OldChange = (typeof CHANGES)[number];
 
@@ -57,15 +60,11 @@ export class RunChanges {
         return "Experiment resumed";
       case "run-now": {
         await this.theirs(id, who);
-        const running = this.experiments.running();
-        if (running !== null && !mayChange(who.principal, running)) {
-          throw new RunRefusal(
-            403,
-            "Only an admin can cancel other people's experiment",
-            "forbidden",
-          );
-        }
-        done(await this.experiments.runNow(id, actor, ""));
+        done(
+          await this.experiments.runNow(id, actor, RUN_NOW_REASON, {
+            mayDisplace: (running) => isTheirs(running, who),
+          }),
+        );
         return "Experiment moved to the front of the queue";
       }
     }
@@ -93,15 +92,22 @@ export class RunChanges {
   }
 }
 
+function isTheirs(experiment: Experiment, who: Asker): boolean {
+  return mayChange(who.principal, experiment) || experiment.owner === askerOwner(who);
+}
+
 /** @throws {RunRefusal} unless it is the asker's, or the asker an admin. */
 export function assertTheirs(experiment: Experiment, who: Asker): void {
-  if (mayChange(who.principal, experiment) || experiment.owner === askerOwner(who)) return;
+  if (isTheirs(experiment, who)) return;
   throw new RunRefusal(403, "Only its owner or an admin can change this experiment", "forbidden");
 }
 
 /** @throws {RunRefusal} 400 with what stood in the way, 404 for what is not there. */
 export function done(result: Result<Experiment, ChangeRefusal | MoveRefusal>): void {
   if (result.ok) return;
+  if (result.refusal.kind === "not-theirs") {
+    throw new RunRefusal(403, "Only an admin can cancel other people's experiment", "forbidden");
+  }
   const problem = changeProblem(result.refusal);
   throw refusalOf(problem, problem.kind === "experiment-unknown" ? 404 : 400);
 }

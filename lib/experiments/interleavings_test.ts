@@ -13,6 +13,7 @@ import {
   type OnInterrupt,
   type RunExit,
 } from "./model.ts";
+import { runNow } from "./run_now.ts";
 import { ExperimentStore } from "./store.ts";
 import type { Change } from "./transitions.ts";
 
@@ -24,6 +25,7 @@ type Act =
   | { do: "submit"; owner: number; onInterrupt: OnInterrupt }
   | { do: "change"; at: number; change: Change }
   | { do: "move"; at: number; position: number }
+  | { do: "run-now"; at: number; requeue: boolean }
   | { do: "crash" };
 
 const exit = (reason: RunExit["reason"], exitCode: number | null): RunExit => ({
@@ -81,6 +83,14 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       do: fc.constant("move" as const),
       at: fc.nat({ max: 9 }),
       position: fc.integer({ min: -1, max: 8 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("run-now" as const),
+      at: fc.nat({ max: 9 }),
+      requeue: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const) }) },
@@ -194,6 +204,24 @@ async function play(acts: readonly Act[]): Promise<void> {
           model.waiting = model.waiting.filter((other) => other !== id);
           const index = Math.max(0, Math.min(model.waiting.length, one.position - 1));
           model.waiting.splice(index, 0, id);
+          break;
+        }
+        case "run-now": {
+          if (id === undefined) break;
+          const { requeue } = one;
+          const before = model.running;
+          const ends = before !== null && model.states.get(before) !== "stopping";
+          const begun = await runNow(store, id, { actor: "system", reason: "", requeue });
+          assert.equal(begun.ok, model.waiting.includes(id));
+          if (!begun.ok) break;
+          assert.equal(begun.value.experiment.state, "queued", "a paused one is not run past");
+          assert.equal(begun.value.displaced, ends ? before : null);
+          model.waiting = [id, ...model.waiting.filter((other) => other !== id)];
+          model.states.set(id, "queued");
+          if (!ends) break;
+          if (requeue) model.displaced.add(before);
+          model.moved((await store.get(before))!);
+          assert.equal(model.states.get(before), "stopping");
           break;
         }
         case "crash":

@@ -11,7 +11,6 @@ import {
   type Experiment,
   type ExperimentAsk,
   isTerminal,
-  isWaiting,
   RUN_FILES,
   type ScriptKind,
   type SubmitRefusal,
@@ -23,6 +22,7 @@ import { archiveOf } from "./archive.ts";
 import { type DataAsk, type DataExport, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
 import { Queue } from "./queue.ts";
+import { runNow } from "./run_now.ts";
 import {
   type OnTrouble,
   runActor,
@@ -343,36 +343,10 @@ export class Experiments {
     reason: string,
     o: { requeue?: boolean; mayDisplace?: (running: Experiment) => boolean } = {},
   ): Promise<Result<Experiment, ChangeRefusal | MoveRefusal>> {
-    const experiment = await this.store.get(id);
-    if (experiment === null) return refuse({ kind: "unknown", id });
-    if (!isWaiting(experiment.state)) {
-      return refuse({ kind: "not-waiting", state: experiment.state });
-    }
-    // From here to its displacement another one could start; only the one that was judged is displaced.
-    const running = this.store.live.running();
-    if (running !== null && o.mayDisplace?.(running) === false) {
-      return refuse({ kind: "not-theirs", id: running.id });
-    }
-    const moved = await this.store.move(id, 1, actor);
-    if (!moved.ok) return moved;
-    if (moved.value.state === "paused") {
-      const resumed = await this.#change(id, { kind: "resume" }, actor);
-      if (!resumed.ok) return resumed;
-    }
-    if (running !== null) {
-      const why = reason.trim() === "" ? "" : `: ${reason.trim().slice(0, 500)}`;
-      const text = `experiment ${experiment.number} was run now${why}`;
-      const requeue = o.requeue ?? false;
-      const displaced = await this.#change(
-        running.id,
-        { kind: "displace", text, requeue },
-        actor,
-      );
-      // Refused where it has ended meanwhile, which is as good.
-      if (displaced.ok) this.waiting.stopRun(running.id);
-    }
+    const begun = await runNow(this.store, id, { actor, reason, ...o });
+    if (begun.ok && begun.value.displaced !== null) this.waiting.stopRun(begun.value.displaced);
     this.waiting.wake();
-    return accept(await this.store.get(id) ?? moved.value);
+    return begun.ok ? accept(begun.value.experiment) : begun;
   }
   /** Forgets an ended one, its files included. */
   async remove(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
