@@ -20,6 +20,8 @@ export async function commitDraft(
   kv: Kv,
   draft: Draft,
   before: Meta,
+  /** Who waits in the table that is stored. */
+  waiting: ReadonlyMap<string, unknown>,
   remove: readonly Deno.KvKey[] = [],
 ): Promise<Committed> {
   const { now } = draft;
@@ -36,7 +38,7 @@ export async function commitDraft(
     seq: before.seq + records.length,
     wallMs: Math.round(now.wallMs),
   };
-  const { set, gone } = writesOf(draft.changes, now);
+  const { set, gone } = writesOf(draft.changes, waiting, now);
   const writes: (readonly [Deno.KvKey, unknown])[] = [
     [META_KEY, meta],
     ...set,
@@ -60,11 +62,13 @@ export async function commitDraft(
 /** The last write of each key. */
 function writesOf(
   changes: readonly Change[],
+  waiting: ReadonlyMap<string, unknown>,
   now: Now,
 ): { set: (readonly [Deno.KvKey, unknown])[]; gone: Deno.KvKey[] } {
   const last = new Map<string, { key: Deno.KvKey; value: unknown }>();
-  const put = (key: Deno.KvKey, value: unknown) =>
-    last.set(key.slice(1).join("\n"), { key, value });
+  const put = (key: Deno.KvKey, value: unknown) => last.set(nameOf(key), { key, value });
+  /** Most never wait: they come and have their turn in one commit, which says nothing of it. */
+  const came = new Set<string>();
   for (const change of changes) {
     switch (change.kind) {
       case "hold": {
@@ -79,10 +83,12 @@ function writesOf(
         put(fenceKey(change.deviceId), change.fence);
         break;
       case "wait":
-        if (change.waiter.async) put(waitKey(change.waiter.id), storedWaiter(change.waiter, now));
+        put(waitKey(change.waiter.id), storedWaiter(change.waiter, now));
+        if (!waiting.has(change.waiter.id)) came.add(change.waiter.id);
         break;
       case "leave":
-        if (change.async) put(waitKey(change.id), undefined);
+        if (came.has(change.id)) last.delete(nameOf(waitKey(change.id)));
+        else put(waitKey(change.id), undefined);
         break;
       case "policy":
         put(POLICY_KEY, change.policy);
@@ -99,4 +105,8 @@ function writesOf(
     set: all.filter(({ value }) => value !== undefined).map(({ key, value }) => [key, value]),
     gone: all.filter(({ value }) => value === undefined).map(({ key }) => key),
   };
+}
+
+function nameOf(key: Deno.KvKey): string {
+  return key.slice(1).join("\n");
 }

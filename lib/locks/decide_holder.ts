@@ -1,7 +1,7 @@
 import { accept, refuse, type Result } from "../result.ts";
 import { conflictOfHeld, conflictOfWaiter, deviceLocked, leased, notPermitted } from "./asking.ts";
 import { wholeMs } from "./asking.ts";
-import { renewed } from "./decide_request.ts";
+import { renewed, retyped } from "./decide_request.ts";
 import type { Draft } from "./draft.ts";
 import type { Proof } from "./face.ts";
 import type { KeyRing } from "./key_ring.ts";
@@ -126,11 +126,7 @@ export function decideConvert(
     );
     return refuse(deviceLocked(conflicts, draft.now));
   }
-  const next = { ...lock, type, mode, priority: priorityOf(type) };
-  draft.hold({ ...owned.value, lock: next });
-  draft.record("converted", next, { lock: next });
-  draft.stir(lock.deviceIds);
-  return accept(next);
+  return accept(retyped(draft, owned.value, { type, mode }).lock);
 }
 
 export function decideTransfer(

@@ -1,7 +1,15 @@
 import { deviceLocked, lacking, leased, normalized, notPermitted, ownerOf } from "./asking.ts";
 import type { Draft } from "./draft.ts";
-import { type Asker, type GroupLock, type LockAsk, type LockRefusal, priorityOf } from "./model.ts";
-import { blockersOf, ruleOver, takeTurn } from "./queue.ts";
+import {
+  type Asker,
+  type GroupLock,
+  type LockAsk,
+  type LockMode,
+  type LockRefusal,
+  type LockType,
+  priorityOf,
+} from "./model.ts";
+import { blockersOf, ruleOver, standAgain, takeTurn } from "./queue.ts";
 import type { Held, Waiter } from "./standing.ts";
 import type { Table } from "./table.ts";
 import { dependsOn, standingInWay } from "./waiting_graph.ts";
@@ -117,14 +125,21 @@ export function renewed(draft: Draft, longer: Held): Held {
   return next;
 }
 
-/** The lock as the new type, for the same plan: its fences stay. */
-function retyped(draft: Draft, held: Held, { type }: LockAsk): Held {
-  const lock = { ...held.lock, type, priority: priorityOf(type) };
+/** The lock as another type, its fences as they are. Who asked for it may have no right to it any more. */
+export function retyped(
+  draft: Draft,
+  held: Held,
+  { type, mode }: { type: LockType; mode: LockMode },
+): Held {
+  const lock = { ...held.lock, type, mode, priority: priorityOf(type) };
   const next = { ...held, lock };
   draft.hold(next);
   draft.record("converted", lock, { lock });
   draft.stir(lock.deviceIds);
-  return next;
+  const waiter = held.yieldTo === null ? undefined : draft.table.waiters.get(held.yieldTo);
+  return waiter !== undefined && ruleOver(draft.table, waiter, next).rule === "never"
+    ? standAgain(draft, next, "preempt_withdrawn", waiter.owner.actor, null)
+    : next;
 }
 
 function waiterFor(
@@ -150,6 +165,7 @@ function waiterFor(
     notBeforeMs: ready ? -Infinity : beginMs,
     ready,
     async,
+    orphan: false,
     polledMs: now.monoMs,
     priority: priorityOf(ask.type),
     refusedBy: [],

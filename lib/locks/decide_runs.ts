@@ -54,6 +54,7 @@ export function decideGrantAll(
       notBeforeMs: -Infinity,
       ready: true,
       async: false,
+      orphan: false,
       polledMs: now.monoMs,
       priority: priorityOf(typeFor(actor)),
       refusedBy: [],

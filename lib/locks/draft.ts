@@ -96,7 +96,7 @@ export class Draft {
   }
 
   wait(waiter: Waiter): void {
-    this.#do({ kind: "wait", waiter }, waiter.async ? 1 : 0, waiter.async ? 1000 : 0);
+    this.#do({ kind: "wait", waiter }, 1, 900 + 3 * waiter.ask.deviceIds.length);
   }
 
   /** It waits no more; whoever stood behind it may get its turn. */
@@ -108,7 +108,7 @@ export class Draft {
 
   /** It never stood in line. */
   forget(waiter: Waiter): void {
-    this.#do({ kind: "leave", id: waiter.id, async: waiter.async }, waiter.async ? 1 : 0, 50);
+    this.#do({ kind: "leave", id: waiter.id }, 1, 50);
   }
 
   policy(policy: Policy): void {

@@ -14,7 +14,7 @@ export function fenceKey(deviceId?: string): Deno.KvKey {
   return deviceId === undefined ? ["locks", "fence"] : ["locks", "fence", deviceId];
 }
 
-/** `["locks", "wait", id]`: a `StoredWaiter` with a ticket. */
+/** `["locks", "wait", id]`: a `StoredWaiter`. */
 export function waitKey(id?: string): Deno.KvKey {
   return id === undefined ? ["locks", "wait"] : ["locks", "wait", id];
 }

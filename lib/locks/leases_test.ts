@@ -4,7 +4,6 @@ import { type Fault, FaultyStore } from "../../tests/faulty_store.ts";
 import { ManualClock } from "../clock.ts";
 import { EventLog } from "../events.ts";
 import { Kv, KvUnavailable } from "../kv.ts";
-import { accept } from "../result.ts";
 import { type GroupLock, Locks, RESTART_GRACE_MS } from "./mod.ts";
 
 const ANNA = { actor: "user:anna", label: "anna" };
@@ -17,19 +16,20 @@ async function opened() {
   const store = await FaultyStore.open();
   const kv = await Kv.over(store, clock);
   const log = new EventLog(kv, clock, { countMax: 1e6, ageMaxMs: 1e15 });
+  const locks = await Locks.open(kv, clock);
   const events = async () =>
     (await log.read({ afterSeq: 0, limit: 1000 })).map(({ type, subject, text }) =>
       `${type} ${subject} ${text}`
     );
   /** Moves time, and lets what that started reach the disk, or fail to. */
-  const pass = async (ms: number) => {
+  const pass = async (ms: number, again?: Locks) => {
     await clock.advance(ms);
-    for (let commits = 0; commits < 3; commits++) {
-      await kv.transact([["locks", "meta"]], () => accept({ value: null })).catch(() => {});
+    for (let turns = 0; turns < 3; turns++) {
+      await (again ?? locks).settled();
       await clock.advance(0);
     }
   };
-  return { clock, store, kv, locks: await Locks.open(kv, clock), events, pass };
+  return { clock, store, kv, locks, events, pass };
 }
 
 Deno.test("all devices are granted or none, and a refusal names device and holder", async () => {
@@ -159,9 +159,9 @@ Deno.test("a lease outlives a restart by what was left of it, its fence with it"
     const again = await Locks.open(kv, clock);
     assert.deepEqual(again.fences(), { led: 1, pump: 1 });
     assert.deepEqual(again.check("pump", RUN.actor), { ok: true, value: 1 });
-    await pass(leftMs - 1);
+    await pass(leftMs - 1, again);
     assert.ok(again.holder("pump"));
-    await pass(1);
+    await pass(1, again);
     assert.equal(again.holder("pump"), null);
     assert.ok(again.holder("led"));
     assert.deepEqual(again.fences(), { led: 1, pump: 2 });
@@ -176,11 +176,29 @@ Deno.test("a lease that would end right after a restart leaves its holder time t
   await pass(29_999);
   locks.close();
   const again = await Locks.open(kv, clock);
-  await pass(RESTART_GRACE_MS - 1);
+  await pass(RESTART_GRACE_MS - 1, again);
   assert.ok(again.holder("pump"));
-  await pass(1);
+  await pass(1, again);
   assert.equal(again.holder("pump"), null);
   again.close();
+  await kv.close();
+});
+
+Deno.test("no lease ends early, and none more than 50 ms late", async () => {
+  const { clock, kv, locks, pass } = await opened();
+  for (let i = 0; i < 60; i++) {
+    const ask = { deviceIds: [`d${i}`], actor: `user:${i}`, label: `${i}` };
+    assert.ok((await locks.grantAll({ ...ask, ttlMs: 1 + (i * 37) % 500 })).ok);
+  }
+  for (let ms = 0; ms < 500; ms += 5) await pass(5);
+  const ends = await locks.audit({ afterSeq: 0, limit: 200, actions: ["expired"] });
+  assert.equal(ends.length, 60);
+  for (const { atMs, before } of ends) {
+    const lateMs = atMs - before!.expiresAtMs!;
+    assert.ok(lateMs >= 0 && lateMs <= 50, `${lateMs} ms`);
+  }
+  assert.equal(clock.monotonicMs(), 500);
+  locks.close();
   await kv.close();
 });
 

@@ -4,13 +4,20 @@ import type { LockRefusal } from "./model.ts";
 /** Tickets turned away, remembered for who asks late. */
 const REFUSED_MAX = 1000;
 
+const ENDING: WaitEnd = {
+  kind: "refused",
+  refusal: { kind: "cancelled", text: "The runtime is ending" },
+};
+
 /** Who hangs on the line for an answer, and what became of tickets. */
 export class Line {
   readonly #hanging = new Map<string, Set<(end: WaitEnd) => void>>();
+  #closed = false;
   readonly #refused = new Map<string, LockRefusal>();
 
   /** Hears how the wait of `id` ends; the returned function hangs up, and tells whether nobody is left. */
   hang(id: string, hear: (end: WaitEnd) => void): () => boolean {
+    if (this.#closed) hear(ENDING);
     const hanging = this.#hanging.get(id) ?? new Set();
     this.#hanging.set(id, hanging);
     hanging.add(hear);
@@ -38,9 +45,9 @@ export class Line {
     return this.#refused.get(id);
   }
 
-  /** The runtime ends. */
+  /** The runtime ends: so does every wait, and those that would begin. */
   close(): void {
-    const refusal: LockRefusal = { kind: "cancelled", text: "The runtime is ending" };
-    for (const id of [...this.#hanging.keys()]) this.ended(id, { kind: "refused", refusal });
+    this.#closed = true;
+    for (const id of [...this.#hanging.keys()]) this.ended(id, ENDING);
   }
 }

@@ -53,9 +53,10 @@ export class LockLog implements Disposable {
   tell(records: readonly AuditRecord[]): void {
     if (records.length === 0) return;
     this.#seq = records.at(-1)!.seq;
-    for (const subscription of this.#subscriptions) subscription.push(records);
     const events = records.filter(isLockEvent);
-    if (events.length > 0) this.#listeners.tell(events);
+    if (events.length === 0) return;
+    for (const subscription of this.#subscriptions) subscription.push(events);
+    this.#listeners.tell(events);
   }
 
   onEvents(listener: (events: readonly LockEvent[]) => void): () => void {

@@ -421,6 +421,11 @@ export class Locks implements face.LockService {
     return this.#lost.add(listener);
   }
 
+  /** Resolves when nothing that is ready waits to be decided, or the store fails. */
+  settled(): Promise<void> {
+    return this.#loop.rest();
+  }
+
   /** Stops deciding and watching for expiry; locks stay. */
   close(): void {
     this.#cancelTrim();

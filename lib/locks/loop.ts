@@ -2,9 +2,9 @@ import { setImmediate } from "node:timers";
 import type { Clock } from "../clock.ts";
 import { type Kv, KvUnavailable } from "../kv.ts";
 import { commitDraft } from "./commit.ts";
-import { passTime } from "./decide_time.ts";
+import { followWallClock, passTime } from "./decide_time.ts";
 import { Draft, type WaitEnd } from "./draft.ts";
-import type { EndedLock, Now } from "./standing.ts";
+import type { EndedLock, Now, Waiter } from "./standing.ts";
 import { Table } from "./table.ts";
 import type { LockLog } from "./lock_log.ts";
 import type { AuditRecord, GroupLock } from "./model.ts";
@@ -44,6 +44,8 @@ export class DecisionLoop {
   #working: Table;
   #jobs: Job[] = [];
   #running = false;
+  /** Those who want to know when nothing is left to do. */
+  readonly #resting: (() => void)[] = [];
   #closed = false;
   /** The last commit failed: nothing is granted and the gate is shut until one succeeds. */
   #down = false;
@@ -51,6 +53,8 @@ export class DecisionLoop {
   #stale = false;
   /** Devices where something was freed and not everybody could be served yet. */
   #stirred = new Set<string>();
+  /** Wall minus monotonic time as the locks' times were last reckoned. */
+  #offsetMs = NaN;
   #cancelTimer: () => void = () => {};
   #timerAtMs = Infinity;
 
@@ -105,6 +109,11 @@ export class DecisionLoop {
     change(this.published);
   }
 
+  /** Resolves when nothing that is ready waits to be decided, or the store fails. */
+  async rest(): Promise<void> {
+    if (this.#running) await new Promise<void>((resolve) => this.#resting.push(resolve));
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -126,6 +135,7 @@ export class DecisionLoop {
     }
     this.#running = false;
     this.#arm();
+    for (const resolve of this.#resting.splice(0)) resolve();
   }
 
   #work(): boolean {
@@ -148,7 +158,7 @@ export class DecisionLoop {
       return true;
     }
     try {
-      const done = await commitDraft(this.kv, draft, this.meta);
+      const done = await commitDraft(this.kv, draft, this.meta, this.published.waiters);
       if (done.kind === "foreign") {
         this.#jobs.unshift(...taken);
         this.#stale = true;
@@ -170,6 +180,12 @@ export class DecisionLoop {
   /** Time first: nobody meets a lock whose time is up. */
   #decide(draft: Draft): Job[] {
     const taken: Job[] = [];
+    const offsetMs = draft.now.wallMs - draft.now.monoMs;
+    if (!(Math.abs(offsetMs - this.#offsetMs) <= 10)) {
+      followWallClock(draft);
+      if (draft.unfinished) return taken;
+      this.#offsetMs = offsetMs;
+    }
     if (this.#working.quietUntilMs <= draft.now.monoMs) passTime(draft);
     if (!draft.unfinished) serve(draft);
     while (!draft.unfinished && !draft.full) {
@@ -213,6 +229,7 @@ export class DecisionLoop {
   /** Begins again with `table`; everybody who waits is looked at. */
   #reset(table: Table): void {
     this.#working = table;
+    this.#offsetMs = NaN;
     table.rest();
     for (const { ask } of table.waiters.values()) {
       for (const deviceId of ask.deviceIds) this.#stirred.add(deviceId);
@@ -249,11 +266,13 @@ export class DecisionLoop {
   #takeOver(table: Table, before: Table, missed: readonly AuditRecord[]): void {
     const lost: EndedLock[] = [];
     const ends = new Map(missed.flatMap(endOf).map((ended) => [ended.lock.id, ended]));
-    for (const ended of before.ended.values()) table.ended.set(ended.lock.id, ended);
+    for (const ended of [...before.ended.values(), ...ends.values()]) {
+      table.ended.set(ended.lock.id, ended);
+    }
     for (const waiter of before.waiters.values()) {
-      const lock = table.held.get(waiter.id)?.lock;
-      if (lock === undefined) table.apply({ kind: "wait", waiter });
-      else this.ends.waitEnded(waiter.id, { kind: "granted", lock });
+      const stored = table.waiters.get(waiter.id);
+      if (stored === undefined) this.ends.waitEnded(waiter.id, endUnseen(waiter, table, missed));
+      else table.apply({ kind: "wait", waiter: { ...waiter, untilMs: stored.untilMs } });
     }
     for (const { lock } of before.held.values()) {
       if (table.held.has(lock.id)) continue;
@@ -293,4 +312,17 @@ export class DecisionLoop {
 /** A lock that somebody else ended, who left no record of it. */
 function endedUnseen(lock: GroupLock, { wallMs }: Now): EndedLock {
   return { lock, reason: "forced", atMs: wallMs, by: null, successor: null };
+}
+
+/** How a wait ended in a commit that was written though it failed. */
+function endUnseen(waiter: Waiter, table: Table, missed: readonly AuditRecord[]): WaitEnd {
+  const { id, sinceMs } = waiter;
+  const lock = table.held.get(id)?.lock ?? table.ended.get(id)?.lock;
+  if (lock !== undefined) return { kind: "granted", lock };
+  const left = missed.find((one) => one.id === id && one.action === "dequeued");
+  if (left?.reason === "wait-timeout") {
+    const refusal = { kind: left.reason, waitedMs: left.atMs - sinceMs, conflicts: [] } as const;
+    return { kind: "refused", refusal: { ...refusal, conflicts: [] } };
+  }
+  return { kind: "refused", refusal: { kind: "cancelled", text: "The store failed meanwhile" } };
 }

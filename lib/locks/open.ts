@@ -68,6 +68,7 @@ async function upgrade(
     kv,
     draft,
     meta,
+    table.waiters,
     old.map(({ deviceId }) => oldLockKey(deviceId)),
   );
   if (done.kind === "written") return done.meta;

@@ -41,6 +41,8 @@ export const StoredWaiter = z.object({
   owner: LockOwner,
   sinceMs: z.number().int(),
   untilMs: z.number().int().nullable(),
+  /** Whether its asker polls a ticket; else it hangs on the line, and is gone with the process. */
+  async: z.boolean(),
   /** The idempotency key it came with, and what it asked. */
   once: z.object({ key: z.string(), fingerprint: z.string() }).nullable(),
 });
@@ -56,8 +58,8 @@ export interface Waiter extends Omit<StoredWaiter, "v" | "untilMs"> {
   readonly notBeforeMs: number;
   /** Its slot has begun: it stands in line. */
   readonly ready: boolean;
-  /** Whether its asker polls a ticket; else it hangs on the line. */
-  readonly async: boolean;
+  /** Nobody is on its line any more: it is turned away. */
+  readonly orphan: boolean;
   readonly polledMs: number;
   /** The class it was last ordered in. */
   readonly priority: number;
@@ -77,6 +79,7 @@ export function isOver(held: Held, monoMs: number): boolean {
 
 /** When the clock alone changes something about this waiter: it gives up, its turn begins, it is moved up. */
 export function nextWaiterTime(waiter: Waiter): number {
+  if (waiter.orphan) return -Infinity;
   let next = waiter.untilMs;
   if (waiter.async) next = Math.min(next, pollEndsMs(waiter));
   if (!waiter.ready) return Math.min(next, waiter.notBeforeMs);

@@ -117,10 +117,9 @@ export function afterRestart(lock: GroupLock, meta: Meta | null, now: Now): Part
   const leaseLeftMs = left(lock.expiresAtMs, lock.leaseMs ?? Infinity);
   const holdLeftMs = left(lock.maxHoldAtMs, (lock.maxHoldAtMs ?? 0) - lock.acquiredAtMs);
   const endedWhileDown = Math.min(leaseLeftMs, holdLeftMs) <= 0;
-  const stretched = (leftMs: number) =>
-    now.monoMs + (endedWhileDown ? leftMs : Math.max(leftMs, RESTART_GRACE_MS));
+  const stretchedMs = endedWhileDown ? leaseLeftMs : Math.max(leaseLeftMs, RESTART_GRACE_MS);
   return {
-    leaseEndsMs: stretched(leaseLeftMs),
+    leaseEndsMs: now.monoMs + Math.min(stretchedMs, holdLeftMs),
     maxHoldEndsMs: now.monoMs + holdLeftMs,
     revokeEndsMs: lock.revoke === null ? Infinity : now.monoMs + RESTART_GRACE_MS,
     endedWhileDown,
@@ -139,9 +138,9 @@ export function byWallClock(lock: GroupLock, now: Now): Partial<Held> {
 }
 
 export function storedWaiter(waiter: Waiter, now: Now): StoredWaiter {
-  const { id, number, ask, owner, sinceMs, once, untilMs } = waiter;
+  const { id, number, ask, owner, sinceMs, once, async, untilMs } = waiter;
   const untilAtMs = untilMs === Infinity ? null : Math.round(untilMs + now.wallMs - now.monoMs);
-  return { v: 2, id, number, ask, owner, sinceMs, untilMs: untilAtMs, once };
+  return { v: 2, id, number, ask, owner, sinceMs, untilMs: untilAtMs, async, once };
 }
 
 function waiterOf(stored: StoredWaiter, now: Now): Waiter {
@@ -154,7 +153,7 @@ function waiterOf(stored: StoredWaiter, now: Now): Waiter {
     untilMs: untilMs === null ? Infinity : onMono(untilMs),
     notBeforeMs: beginMs,
     ready: beginMs <= now.monoMs,
-    async: true,
+    orphan: !stored.async,
     polledMs: now.monoMs,
     priority: priorityOf(ask.type),
     refusedBy: [],

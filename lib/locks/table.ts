@@ -10,7 +10,7 @@ export type Change =
   | { readonly kind: "end"; readonly ended: EndedLock }
   | { readonly kind: "fence"; readonly deviceId: string; readonly fence: number }
   | { readonly kind: "wait"; readonly waiter: Waiter }
-  | { readonly kind: "leave"; readonly id: string; readonly async: boolean }
+  | { readonly kind: "leave"; readonly id: string }
   | { readonly kind: "policy"; readonly policy: Policy }
   | { readonly kind: "once"; readonly key: string; readonly once: Once }
   | { readonly kind: "once-over"; readonly key: string };

@@ -130,7 +130,7 @@ Deno.test("a ticket is polled to its grant, survives a restart, and is dropped w
   const dropped = await ask(again, CY, ["pump"], WAIT, { respondAsync: true });
   assert.ok(dropped.ok && dropped.value.kind === "queued");
   must(await again.renew(state.grant.lock.id, proofOf(BO), 600_000));
-  await passTime(clock, kv, 30_000);
+  await passTime(clock, again, 30_000);
   const end = must(again.ticket(dropped.value.ticket.id, proofOf(CY)));
   assert.ok(end.kind === "refused" && end.refusal.kind === "cancelled");
   again.close();
