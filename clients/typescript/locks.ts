@@ -109,6 +109,10 @@ export class Locks {
     // The grant may be as old as the wait was long: only a renewal says how long it lives from now.
     const confirmedMs = time.monotonicMs();
     const headers = { "x-lock-key": grant.key };
+    if (signal?.aborted) {
+      await this.#transport.ask("POST", `/locks/${grant.id}/release`, {}, { headers });
+      throw signal.reason;
+    }
     const { body } = await this.#transport.ask("POST", `/locks/${grant.id}/renew`, {}, { headers });
     const guard = new LockGuard(this.#transport, { ...grant, ...body.lock as Lock }, {
       confirmedMs,
@@ -186,7 +190,7 @@ export class Locks {
         const unanswered = error instanceof LockError && error.status === null;
         if (signal?.aborted) {
           await this.#giveBack(body, headers);
-          throw error;
+          throw signal.reason;
         }
         if (!unanswered || attempt === 3) throw error;
         await pause(this.#transport.time, 200 * attempt, signal ?? new AbortController().signal);
