@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { fileKindOf } from "./names.ts";
 
 const SQUARE = "visit/grid7/Images-Disc1/GridSquare_4590776";
@@ -153,4 +154,58 @@ Deno.test("a name with an impossible time keeps its digits and has no time", () 
 Deno.test("a disc counts from 1", () => {
   const found = fileKindOf("Images-Disc0/GridSquare_1/GridSquare_20240101_000000.xml");
   assert.ok(found.kind === "square-image" && found.disc === null);
+});
+
+Deno.test("ids and times survive in every name that EPU can give", () => {
+  const id = fc.integer({ min: 0, max: 999_999_999_999_999 });
+  const folder = fc.array(fc.constantFrom("visit", "Metadata", "FoilHoles", "grid 7", "x.xml"), {
+    maxLength: 4,
+  });
+  const when = fc.date({
+    min: new Date("2000-01-01T00:00:00Z"),
+    max: new Date("2099-12-31T00:00:00Z"),
+    noInvalidDate: true,
+  });
+  const slash = fc.constantFrom("/", "\\");
+  fc.assert(
+    fc.property(id, id, id, id, folder, when, slash, (square, hole, area, k, above, at, slash) => {
+      const atMs = Math.trunc(at.getTime() / 1000) * 1000;
+      const stamp = new Date(atMs).toISOString().replaceAll(/[-:]|\.\d+Z/g, "").replace("T", "_");
+      const name = `FoilHole_${hole}_Data_${area}_${k}_${stamp}`;
+      const path = [...above, "Images-Disc1", `GridSquare_${square}`, "Data", `${name}.xml`];
+      const found = fileKindOf(path.join(slash));
+      assert.ok(found.kind === "micrograph-image");
+      assert.deepEqual(
+        [found.squareId, found.holeId, found.areaId, found.k, found.stem, found.stamp.wallMs],
+        [square, hole, area, k, name, atMs],
+      );
+      assert.equal(found.folder, above.join("/"));
+    }),
+    { seed: 1 },
+  );
+});
+
+Deno.test("no path whatsoever is too strange to be asked about", () => {
+  const part = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      "EpuSession.dm",
+      "GridSquare_",
+      "FoilHole_1_Data_",
+      "_Fractions",
+      ".xml",
+      "Images-Disc",
+    ),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(part, { maxLength: 8 }),
+      fc.constantFrom("", "/", "\\"),
+      (parts, between) => {
+        const found = fileKindOf(parts.join(between));
+        assert.ok(found.rank >= 0);
+      },
+    ),
+    { seed: 1 },
+  );
 });

@@ -16,6 +16,8 @@ export interface FolderEntry {
   readonly type: "file" | "folder" | "link" | "other";
 }
 
+/** Holds nearly every file there is, image xml of 14 KB, at once. */
+const FIRST_CHUNK_BYTES = 32_768;
 const CHUNK_BYTES = 262_144;
 
 export const diskSource: FolderSource = {
@@ -35,11 +37,12 @@ export const diskSource: FolderSource = {
   async *read(path) {
     const file = await open(path, "r");
     try {
-      const buffer = new Uint8Array(CHUNK_BYTES);
+      let buffer = new Uint8Array(FIRST_CHUNK_BYTES);
       for (;;) {
         const { bytesRead } = await file.read(buffer, 0, buffer.length);
         if (bytesRead === 0) return;
         yield buffer.subarray(0, bytesRead);
+        if (bytesRead === FIRST_CHUNK_BYTES) buffer = new Uint8Array(CHUNK_BYTES);
       }
     } finally {
       await file.close();
