@@ -137,6 +137,8 @@ export const DecisionSettings = z.strictObject({
   policy: Policy.nullable().default(null),
   /** Share of a hole order that is chosen away from the best. */
   explorationShare: z.number().min(0).max(0.5).default(0.05),
+  /** Athena's session that stands for this acquisition. */
+  athenaSessionId: z.uuid().nullable().default(null),
   /** What people planned: what the authority `manual` proposes. */
   plan: z.strictObject({ squares: Targets, holes: Targets }).default({ squares: [], holes: [] }),
 });
@@ -149,6 +151,7 @@ export const DecisionSettingsAsk = z.strictObject({
   dryRun: z.boolean().optional(),
   policy: Policy.nullable().optional(),
   explorationShare: z.number().min(0).max(0.5).optional(),
+  athenaSessionId: z.uuid().nullable().optional(),
   plan: z.strictObject({ squares: Targets, holes: Targets }).optional(),
 });
 export type DecisionSettingsAsk = z.infer<typeof DecisionSettingsAsk>;
