@@ -14,7 +14,6 @@ import {
   type LockRefusal,
   type LockScope,
   type LockType,
-  priorityOf,
 } from "./model.ts";
 import { standAgain, turnAway } from "./queue.ts";
 import { excludes, type Held } from "./standing.ts";
