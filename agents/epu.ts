@@ -92,7 +92,9 @@ export function epuAgent(clock = systemClock, fs = systemFs): AgentOptions {
       if (watcher !== own) throw new RangeError("The watch began anew");
       const { unreachable } = own.status();
       if (files === null) return { seq: after, piece: 0, pieces: 1, text: "[]", unreachable };
-      pending = null;
+      // The next is made ready while this one is written: one ahead, never more.
+      pending = own.next(life.signal);
+      pending.catch(() => {});
       seq++;
       pieces = cut(JSON.stringify(files));
     }

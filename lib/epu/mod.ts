@@ -20,3 +20,4 @@ export {
   PAGE_MAX,
   type SquaresQuery,
 } from "./store.ts";
+export type { WatcherStatus } from "./watch/mod.ts";

@@ -1,10 +1,18 @@
 import type { Alarms } from "../alarms/mod.ts";
 import type { Clock } from "../clock.ts";
-import { type AgentSpec, AgentSupervisor } from "../devices/mod.ts";
-import type { Epu, Unreachable } from "../epu/mod.ts";
+import { type AgentSpec, type AgentStatus, AgentSupervisor } from "../devices/mod.ts";
+import type { Epu, Unreachable, WatcherStatus } from "../epu/mod.ts";
 import type { Log } from "../log.ts";
 
 const ALARM = "epu-agent";
+
+export interface EpuWatch {
+  /** The agent's process. */
+  status(): AgentStatus;
+  /** How far it is; `null` while it does not run. */
+  watcher(): Promise<WatcherStatus | null>;
+  close(): Promise<void>;
+}
 
 /** Keeps the agent that reads EPU's folders alive, and has what it finds taken in. */
 export function superviseEpu(
@@ -15,7 +23,7 @@ export function superviseEpu(
     readonly log: Log;
     readonly alarms: Pick<Alarms, "raise" | "clear">;
   },
-): { close(): Promise<void> } {
+): EpuWatch {
   let closed = false;
   const said = (done: Promise<unknown>) =>
     done.catch((error) => log.error("cannot record an alarm", { error }));
@@ -66,6 +74,8 @@ export function superviseEpu(
   );
   supervisor.begin();
   return {
+    status: () => supervisor.status(),
+    watcher: () => feed.status(AbortSignal.timeout(5000)).catch(() => null),
     async close() {
       closed = true;
       await feed.close();

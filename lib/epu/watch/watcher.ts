@@ -56,6 +56,16 @@ interface Mark {
   takenMs: number;
 }
 
+type Opened =
+  & { readonly one: Waiting }
+  & (
+    | { readonly kind: "gone" | "named" }
+    | { readonly kind: "moved"; readonly look: Look }
+    | { readonly kind: "open"; readonly bytes: Uint8Array }
+    | { readonly kind: "failed"; readonly error: unknown }
+  );
+
+const OPEN_AT_ONCE = 8;
 /** A scan may take this part of the time between two. */
 const SCAN_SHARE = 2;
 const HINTS_MAX = 10_000;
@@ -331,46 +341,74 @@ export class Watcher {
     let bytes = 0;
     while (batch.length < batchFiles && bytes < batchBytes) {
       signal.throwIfAborted();
-      const one = this.#queue.take(this.#clock.monotonicMs());
-      if (one === null) break;
-      const taken = await this.#look(one);
-      if (taken === null) continue;
-      bytes += taken.file === null ? 0 : taken.sizeBytes;
-      batch.push(taken);
+      const some = this.#some(batchFiles - batch.length, batchBytes - bytes);
+      if (some.length === 0) break;
+      // Opened side by side, for a share answers slowly; read one after another.
+      const opened = await Promise.all(some.map((one) => this.#open(one)));
+      for (const one of opened) {
+        const taken = this.#takeOpened(one);
+        if (taken === null) continue;
+        bytes += taken.file === null ? 0 : taken.sizeBytes;
+        batch.push(taken);
+      }
     }
     return batch;
   }
 
-  /** The second look: takes the file where it is as it was. */
-  async #look(one: Waiting): Promise<TakenFile | null> {
-    const key = `${one.root}/${one.path}`;
+  /** Files that are due, as many as may be open at once. */
+  #some(files: number, bytes: number): Waiting[] {
+    const some: Waiting[] = [];
+    let left = bytes;
+    while (some.length < Math.min(files, OPEN_AT_ONCE) && left > 0) {
+      const one = this.#queue.take(this.#clock.monotonicMs());
+      if (one === null) break;
+      some.push(one);
+      left -= one.sizeBytes;
+    }
+    return some;
+  }
+
+  /** The second look, and the bytes where the file is as it was. */
+  async #open(one: Waiting): Promise<Opened> {
     const root = this.options.roots.find(({ name }) => name === one.root)!;
     const path = absolute(root.dir, one.path);
-    const named = fileKindOf(one.path);
     try {
       const look = await this.#fs.look(path);
-      if (look.kind !== "file") {
-        this.#queue.delete(key);
-        return null;
-      }
+      if (look.kind !== "file") return { one, kind: "gone" };
       if (look.sizeBytes !== one.sizeBytes || look.mtimeMs !== one.mtimeMs) {
-        return this.#again(key, one, look);
+        return { one, kind: "moved", look };
       }
-      if (!isRead(named)) return this.#takeByName(key, one, named);
+      if (!isRead(fileKindOf(one.path))) return { one, kind: "named" };
       const { bytes, look: opened } = await this.#fs.read(path, this.#settings.bytesMax);
       const other = opened.sizeBytes !== look.sizeBytes || opened.mtimeMs !== look.mtimeMs ||
         bytes.length !== look.sizeBytes;
       // A link put in the file's place leads elsewhere: what was opened must be what was looked at.
       const replaced = look.fileId !== null && opened.fileId !== null &&
         look.fileId !== opened.fileId;
-      if (other || replaced) return this.#again(key, one, await this.#fs.look(path));
-      return this.#takeBytes(key, one, named, bytes);
+      return other || replaced
+        ? { one, kind: "moved", look: await this.#fs.look(path) }
+        : { one, kind: "open", bytes };
     } catch (error) {
-      if (isMissing(error)) {
+      return isMissing(error) ? { one, kind: "gone" } : { one, kind: "failed", error };
+    }
+  }
+
+  #takeOpened(opened: Opened): TakenFile | null {
+    const { one } = opened;
+    const key = `${one.root}/${one.path}`;
+    const named = fileKindOf(one.path);
+    switch (opened.kind) {
+      case "gone":
         this.#queue.delete(key);
         return null;
-      }
-      return this.#failed(key, one, named, error);
+      case "moved":
+        return this.#again(key, one, opened.look);
+      case "named":
+        return this.#takeByName(key, one, named);
+      case "open":
+        return this.#takeBytes(key, one, named, opened.bytes);
+      case "failed":
+        return this.#failed(key, one, named, opened.error);
     }
   }
 
