@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import type { Clock } from "../../clock.ts";
 import { nameStamp } from "./facts.ts";
 import { formatXml } from "./format_xml.ts";
+import { replaceFile } from "./whole_file.ts";
 
 export interface FormattedFile {
   readonly isChanged: boolean;
@@ -27,13 +28,6 @@ export function formatFile(
     backup = `${file}.${nameStamp(clock.nowMs(), 0)}.bak`;
     writeFileSync(backup, before, { flag: "wx" });
   }
-  const temporary = `${file}.${crypto.randomUUID().slice(0, 8)}.new`;
-  try {
-    writeFileSync(temporary, after, { flag: "wx", mode: statSync(file).mode, flush: true });
-    renameSync(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  replaceFile(file, after, statSync(file).mode);
   return { isChanged, backup };
 }

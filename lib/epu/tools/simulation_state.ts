@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { Plan } from "./plan.ts";
+import { replaceFile } from "./whole_file.ts";
 
 /** Beside what EPU would write, and no name of EPU's. */
 export const STATE_FILE = ".holdfast-simulation.json";
@@ -38,7 +39,5 @@ export function readState(dir: string): SimulationState | null {
 
 /** Whole or not at all. */
 export function writeState(dir: string, state: SimulationState): void {
-  const file = join(dir, STATE_FILE);
-  writeFileSync(`${file}.new`, JSON.stringify(state, null, 2) + "\n");
-  renameSync(`${file}.new`, file);
+  replaceFile(join(dir, STATE_FILE), JSON.stringify(state, null, 2) + "\n");
 }
