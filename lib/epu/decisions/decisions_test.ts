@@ -7,7 +7,7 @@ import { acquisitionKey, holeKey } from "../keys.ts";
 import type { FoilHole } from "../model.ts";
 import { PredictionStore } from "../predictions/mod.ts";
 import { ResultStore } from "../results/mod.ts";
-import { acquisition, epuRig, hole, micrograph, square } from "../results/test_rig.ts";
+import { acquisition, epuRig, hole, micrograph, square } from "../results/rig_test.ts";
 import {
   agentChannel,
   type DecisionAuthority,

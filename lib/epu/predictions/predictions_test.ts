@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { acquisitionKey } from "../keys.ts";
-import { acquisition, epuRig, hole, square } from "../results/test_rig.ts";
+import { acquisition, epuRig, hole, square } from "../results/rig_test.ts";
 import { predictionsOf, PredictionStore, suggestedHoles, suggestedSquares } from "./mod.ts";
 
 async function rig(holes = 3) {

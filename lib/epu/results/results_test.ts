@@ -7,7 +7,7 @@ import { PredictionStore } from "../predictions/mod.ts";
 import { METRICS, metricValues } from "../quality/metrics.ts";
 import { noStatistics, type Statistics, withValue } from "../quality/statistics.ts";
 import { type ResultsAsk, ResultStore, statusOf } from "./mod.ts";
-import { acquisition, epuRig, hole, micrograph, square } from "./test_rig.ts";
+import { acquisition, epuRig, hole, micrograph, square } from "./rig_test.ts";
 
 const BY = { actor: "token:pipeline" };
 const motion = (totalA: number) => ({ motion: { totalA, averageA: totalA / 40 } });

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { acquisition } from "../../results/test_rig.ts";
+import { acquisition } from "../../results/rig_test.ts";
 import { Decision, DecisionSettings } from "../model.ts";
 import { athenaChannel } from "./athena.ts";
 import { EffectRefused } from "./channel.ts";
