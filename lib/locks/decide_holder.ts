@@ -141,6 +141,7 @@ export function decideTransfer(
   const next = { ...lock, owner: to, fences, keyVersion: lock.keyVersion + 1 };
   draft.hold({ ...owned.value, lock: next });
   draft.record("transferred", next, { before: lock, lock: next, by: lock.owner.actor });
+  draft.turned.add(lock.id);
   draft.stir(lock.deviceIds);
   return accept(next);
 }

@@ -38,6 +38,7 @@ export function decidePolicy(
     before: null,
     policy,
   });
+  for (const id of draft.table.held.keys()) draft.turned.add(id);
   for (const waiter of draft.table.waiters.values()) draft.stir(waiter.ask.deviceIds);
   return accept(policy);
 }

@@ -9,10 +9,9 @@ import {
   type LockType,
   priorityOf,
 } from "./model.ts";
-import { blockersOf, ruleOver, standAgain, takeTurn } from "./queue.ts";
+import { blockersOf, DEADLOCK, ruleOver, standAgain, takeTurn, waitsForItself } from "./queue.ts";
 import type { Held, Waiter } from "./standing.ts";
 import type { Table } from "./table.ts";
-import { dependsOn, standingInWay } from "./waiting_graph.ts";
 
 export interface Request {
   /** Of the lock to be, and of the ticket until then. */
@@ -136,6 +135,7 @@ export function retyped(
   draft.hold(next);
   draft.record("converted", lock, { lock });
   draft.stir(lock.deviceIds);
+  draft.turned.add(lock.id);
   const waiter = held.yieldTo === null ? undefined : draft.table.waiters.get(held.yieldTo);
   return waiter !== undefined && ruleOver(draft.table, waiter, next).rule === "never"
     ? standAgain(draft, next, "preempt_withdrawn", waiter.owner.actor, null)
@@ -178,10 +178,9 @@ function inLine(draft: Draft, waiter: Waiter): RequestDecision {
   const came = takeTurn(draft, waiter.id);
   if (typeof came === "object") return { kind: "granted", lock: came.lock, created: true };
   const waits = waiter.ask.waitMs > 0 || !waiter.ready || came === "pending";
-  if (waits && came === "blocked" && waiter.ready && wouldDeadlock(table, waiter)) {
+  if (waits && came === "blocked" && waiter.ready && waitsForItself(table, waiter)) {
     draft.forget(waiter);
-    const text = "It would wait for somebody who waits for what its owner holds";
-    return refused({ kind: "would-deadlock", text });
+    return refused(DEADLOCK);
   }
   if (!waits) {
     draft.forget(waiter);
@@ -191,22 +190,6 @@ function inLine(draft: Draft, waiter: Waiter): RequestDecision {
   draft.record("queued", { id: waiter.id, ...ask, owner }, { reason: ask.reason });
   // Those behind it that wait for its owner may pass it, and some that came later stand behind it now.
   return { kind: "waiting", id: waiter.id };
-}
-
-/** Whether a holder in its way waits for its owner, or is its owner. */
-function wouldDeadlock(table: Table, waiter: Waiter): boolean {
-  const { actor } = waiter.owner;
-  return standingInWay(table, waiter.ask).some(({ held }) => {
-    const holder = held.lock.owner.actor;
-    if (holder === actor) return !isOwnReservation(waiter, held);
-    return ruleOver(table, waiter, held).rule === "never" && held.lock.state === "held" &&
-      dependsOn(table, holder, actor);
-  });
-}
-
-function isOwnReservation({ ask }: Waiter, { lock }: Held): boolean {
-  return ask.type === "QUEUE_EXECUTING" && lock.type === "QUEUE_QUEUED" &&
-    ask.planUid !== null && lock.planUid === ask.planUid;
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

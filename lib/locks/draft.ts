@@ -41,6 +41,8 @@ export class Draft {
   readonly waitEnds: { readonly id: string; readonly end: WaitEnd }[] = [];
   /** Devices at which something became free: whoever waits there may get its turn. */
   readonly stirred = new Set<string>();
+  /** Locks that stand in the way of waiters as they did not before. */
+  readonly turned = new Set<string>();
   /** There was more to do than one commit takes. */
   unfinished = false;
   #writes = 0;

@@ -1,9 +1,16 @@
 import { conflictOfHeld, conflictOfWaiter, deviceLocked, grantTo } from "./asking.ts";
 import type { Draft } from "./draft.ts";
 import { type Conflict, type LockRefusal, type PolicyRule, priorityOf } from "./model.ts";
-import { comesBefore, type Held, type Waiter } from "./standing.ts";
+import { comesBefore, excludes, type Held, type Waiter } from "./standing.ts";
 import type { Table } from "./table.ts";
-import { aheadOf, passes, type Standing, standingInWay, wouldTangle } from "./waiting_graph.ts";
+import {
+  aheadOf,
+  dependsOn,
+  passes,
+  type Standing,
+  standingInWay,
+  wouldTangle,
+} from "./waiting_graph.ts";
 
 /** While many locks are taken from their holders, more than one commit writes. */
 const CLEARING_MS = 5000;
@@ -147,7 +154,49 @@ export function standAgain(
   draft.hold(next);
   draft.record(action, lock, { lock, by, reason });
   draft.stir(lock.deviceIds);
+  draft.turned.add(lock.id);
   return next;
+}
+
+export const DEADLOCK: LockRefusal = {
+  kind: "would-deadlock",
+  text: "It would wait for somebody who waits for what its owner holds",
+};
+
+/** Whether a holder in the waiter's way waits for its owner, or is its owner. */
+export function waitsForItself(table: Table, waiter: Waiter): boolean {
+  return standingOf(table, waiter).some(({ held }) =>
+    held.lock.owner.actor === waiter.owner.actor || isCircle(table, waiter, held)
+  );
+}
+
+function isCircle(table: Table, waiter: Waiter, held: Held): boolean {
+  return held.lock.state === "held" && ruleOver(table, waiter, held).rule === "never" &&
+    dependsOn(table, held.lock.owner.actor, waiter.owner.actor);
+}
+
+/** Locks that came to stand in the way otherwise than by a grant may close a circle of waits: it is opened. */
+function openCircles(draft: Draft): void {
+  const { table } = draft;
+  for (const id of draft.turned) {
+    const held = table.held.get(id);
+    draft.turned.delete(id);
+    if (held === undefined) continue;
+    for (const waiter of waitersFor(table, held)) {
+      if (isCircle(table, waiter, held)) turnAway(draft, waiter, DEADLOCK);
+    }
+  }
+}
+
+function waitersFor(table: Table, { lock }: Held): Waiter[] {
+  const found = new Map<string, Waiter>();
+  for (const deviceId of lock.deviceIds) {
+    for (const [, waiter] of table.waitingMeeting(deviceId)) {
+      const others = waiter.owner.actor !== lock.owner.actor;
+      if (others && excludes(waiter.ask, lock)) found.set(waiter.id, waiter);
+    }
+  }
+  return [...found.values()];
 }
 
 /** Takes somebody out of the line without a lock. */
@@ -191,7 +240,8 @@ export function takeTurn(draft: Draft, id: string): Held | "blocked" | "pending"
 
 /** Gives everybody their turn whom something that became free concerns. */
 export function serve(draft: Draft): void {
-  while (draft.stirred.size > 0) {
+  while (draft.stirred.size > 0 || draft.turned.size > 0) {
+    openCircles(draft);
     if (draft.full) {
       draft.unfinished = true;
       return;
