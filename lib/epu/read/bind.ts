@@ -281,7 +281,7 @@ export class Binder<T> {
     this.#logPlaces.push(place);
     this.#logValues.push(value);
     if (value === OPENED) {
-      for (const slot of place.opens) this.#listAt(slot);
+      for (const slot of place.opens) this.#listAt(slot).isThere = true;
     } else if (place.leaf !== null) {
       const { values } = this.#records.at(-1)!;
       const { slot } = place.leaf;

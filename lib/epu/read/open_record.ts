@@ -4,6 +4,8 @@ import type { CompiledRecord } from "./shape.ts";
 export class OpenList {
   /** With a `null` for each null entry, until the list is closed. */
   readonly items: unknown[] = [];
+  /** The array itself was seen; its size may stand there without it. */
+  isThere = false;
   /** `_size`, and `z:Size` of the array. */
   size: number | null = null;
   declared: number | null = null;
@@ -38,7 +40,7 @@ export class OpenRecord {
       if (value instanceof OpenList) {
         const { promised, items } = value;
         if (promised !== null && items.length < promised) onShort(promised, items.length);
-        object[this.shape.names[slot]!] = value.values();
+        object[this.shape.names[slot]!] = value.isThere ? value.values() : null;
       } else object[this.shape.names[slot]!] = value ?? null;
     }
     return object;

@@ -113,6 +113,17 @@ Deno.test("the spare places of an array are no entries, and a list cut short is 
   assert.deepEqual(codes(read("EpuSession.dm", folders(3))), ["short-list"]);
 });
 
+Deno.test("a size without its array is no empty list", () => {
+  const reading = read(
+    "EpuSession.dm",
+    session(
+      `<Name>x</Name><Samples><_items><SampleXml><GridType>x</GridType></SampleXml></_items><_size>1</_size></Samples><StorageFolders><_size>2</_size></StorageFolders>`,
+    ),
+  );
+  assert.equal(as("session", reading.file).storagePath, null);
+  assert.deepEqual(codes(reading), ["short-list"]);
+});
+
 Deno.test("EPU 1.x sessions are read under their older namespace", () => {
   for (const version of ["1.2.0.16", "1.3.0.77"]) {
     const { file, findings } = read(
