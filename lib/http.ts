@@ -51,13 +51,18 @@ export function createApi(): OpenAPIHono<HoldfastEnv> {
   });
 }
 
+/** A body with thousands of mistakes is answered with the first ones. */
+const ERRORS_MAX = 50;
+
 /** The problem `invalid-request`, whose `detail` names the first errors for clients that read no further. */
 export function invalidRequest(errors: readonly FieldError[]): Problem {
   const named = errors.slice(0, 3).map(({ path, message }) =>
     path === "" ? message : `"${path}": ${message}`
   );
   const more = errors.length > 3 ? ` (and ${errors.length - 3} more)` : "";
-  return new Problem("invalid-request", named.join("; ") + more, { errors });
+  return new Problem("invalid-request", named.join("; ") + more, {
+    errors: errors.slice(0, ERRORS_MAX),
+  });
 }
 
 /** Any thrown thing as the problem it is; what we do not know becomes `internal` without a word of its cause. */

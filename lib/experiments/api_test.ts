@@ -84,6 +84,82 @@ runs("a repeated submission under one key makes one experiment", async () => {
   assert.match(problem.detail, /"Idempotency-Key": was used for another experiment, number 1/);
 });
 
+runs(
+  "a key is one experiment's: not another body's, not another user's, and one of many at once",
+  async () => {
+    await using rig = await openRig({ begin: false, config: { activeLimit: 20 } });
+    const { post, as } = face(rig);
+    const key = { "idempotency-key": "k1" };
+    const script = '# parameters: {"n": {"type": "integer", "default": 1}}\nprint(1)';
+    const body = { script, title: "One", parameters: { n: 1 }, limits: { wallMs: 1000 } };
+    const made = await (await post("/experiments", body, key)).json();
+    for (
+      const other of [
+        { parameters: { n: 2 } },
+        { limits: { wallMs: 2000 } },
+        { onInterrupt: "resume" },
+        { endState: { stirrer: { duty: 1 } } },
+        { holdState: { stirrer: "safe" } },
+        { devices: ["stirrer"] },
+      ]
+    ) {
+      const reply = await post("/experiments", { ...body, ...other }, key);
+      assert.equal(reply.status, 422, JSON.stringify(other));
+      assert.match((await reply.json()).detail, /used for another experiment, number 1/);
+    }
+    // What the script's default says is the same as saying it.
+    const { parameters: _, ...brief } = body;
+    assert.equal((await (await post("/experiments", brief, key)).json()).id, made.id);
+    as(bo);
+    const theirs = await post("/experiments", body, key);
+    assert.equal(theirs.status, 201);
+    assert.notEqual((await theirs.json()).id, made.id);
+    const at = { "idempotency-key": "k2" };
+    const many = await Promise.all(
+      Array.from(
+        { length: 12 },
+        (_, i) => post("/experiments", { ...body, parameters: { n: i % 2 } }, at),
+      ),
+    );
+    const statuses = many.map(({ status }) => status).sort();
+    assert.deepEqual([statuses[0], statuses.filter((one) => one === 201).length], [200, 1]);
+    assert.equal(
+      statuses.filter((one) => one === 422).length,
+      6,
+      "the other half asked for another",
+    );
+    const ids = new Set<string>();
+    for (const reply of many) {
+      if (reply.ok) ids.add((await reply.json()).id);
+      else await reply.body?.cancel();
+    }
+    assert.equal(ids.size, 1);
+  },
+);
+
+runs("parameters that are huge or nested without end are refused at once", async () => {
+  await using rig = await openRig({ begin: false });
+  const { app } = face(rig);
+  const nested = "[".repeat(500_000) + "]".repeat(500_000);
+  for (
+    const parameters of [
+      `{"a": ${nested}}`,
+      `{"a": "${"x".repeat(20_000)}"}`,
+      `{${Array.from({ length: 5000 }, (_, i) => `"k${i}": 1`).join(",")}}`,
+    ]
+  ) {
+    for (const member of ["parameters", "endState", "holdState"]) {
+      const reply = await app.request("/api/v1/experiments", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: `{"script": "print(1)", "${member}": ${parameters}}`,
+      });
+      assert.equal(reply.status, 422);
+      assert.equal((await reply.text()).length < 20_000, true, "what is wrong is told in short");
+    }
+  }
+});
+
 runs("a script's mistakes come back with their lines", async () => {
   await using rig = await openRig({ begin: false });
   const { post } = face(rig);

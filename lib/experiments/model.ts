@@ -164,7 +164,27 @@ export type Experiment = z.infer<typeof Experiment>;
 
 /** Longest `endState` or `holdState`, as JSON: they are stored with every experiment. */
 const STATES_CHARS_MAX = 16_384;
-const isShort = (states: unknown) => JSON.stringify(states).length <= STATES_CHARS_MAX;
+
+/** Whether a JSON value has at most about so many characters; what is far larger, or nested a million deep, is not looked through. */
+function isShort(value: unknown): boolean {
+  let left = STATES_CHARS_MAX;
+  const waiting: unknown[] = [value];
+  while (waiting.length > 0 && left >= 0) {
+    const one = waiting.pop();
+    if (typeof one !== "object" || one === null) left -= String(JSON.stringify(one)).length + 1;
+    else if (Array.isArray(one)) {
+      left -= 2;
+      for (let i = 0; i < one.length && i <= STATES_CHARS_MAX; i++) waiting.push(one[i]);
+    } else {
+      left -= 2;
+      for (const [name, inner] of Object.entries(one)) {
+        left -= name.length + 3;
+        waiting.push(inner);
+      }
+    }
+  }
+  return left >= 0;
+}
 
 /** What a user submits. */
 export const ExperimentAsk = z.strictObject({

@@ -44,6 +44,7 @@ import { Retention } from "./retention.ts";
 import { type Prepared, prepareSubmission, type Submitter } from "./submission.ts";
 import {
   type ChangeRefusal,
+  type Draft,
   ExperimentStore,
   type MoveRefusal,
   type Page,
@@ -498,8 +499,13 @@ function supervisorFromSource(execPath: string, dir: string): SupervisorCommand 
 /** Whether a repeated submission asks for what the first one did; a key that was used twice by mistake does not. */
 function isSameRun(
   first: Experiment,
-  again: Pick<Experiment, "scriptSha256" | "kind" | "devices">,
-) {
-  return first.scriptSha256 === again.scriptSha256 && first.kind === again.kind &&
-    isDeepStrictEqual(first.devices, again.devices);
+  { holdState = {}, parameters = {}, ...again }: Draft,
+): boolean {
+  const asked = ({ scriptSha256, kind, devices, limits, endState, onInterrupt }: Draft) => ({
+    ...{ scriptSha256, kind, devices, limits, endState, onInterrupt },
+  });
+  return isDeepStrictEqual(
+    { ...asked(again), holdState, parameters },
+    { ...asked(first as Draft), holdState: first.holdState, parameters: first.parameters },
+  );
 }
