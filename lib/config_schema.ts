@@ -60,6 +60,16 @@ function ofKnownPorts(given: unknown[], ctx: z.RefinementCtx): Partial<Record<Fa
   return ports;
 }
 
+/** A list of named things, each name once. */
+function distinct<T extends { readonly name: string }>(list: z.ZodType<T[]>): z.ZodType<T[]> {
+  return list.superRefine((all, ctx) => {
+    for (const [i, { name }] of all.entries()) {
+      if (all.findIndex((one) => one.name === name) === i) continue;
+      ctx.addIssue({ code: "custom", path: [i, "name"], message: `"${name}" is named twice` });
+    }
+  });
+}
+
 /**
  * `holdfast.toml`. Keys are `snake_case` in the file and `camelCase` here: `server.body_limit_mb` is
  * `config.server.bodyLimitMb`. What is inside `agents[].config` belongs to that agent and is left as it
@@ -202,6 +212,35 @@ export const ConfigFile = z.strictObject({
     graceMs: z.number().int().min(0).default(60_000),
     /** A session with nothing left to expose is finished after so many minutes without a change. */
     finishedMinutes: z.number().positive().default(30),
+    /** Services that are told what happens in cryo-EM sessions, such as a processing pipeline. */
+    webhooks: distinct(
+      z.array(z.strictObject({
+        /** Unique; its queue is kept under it. */
+        name: Slug,
+        url: z.url({ protocol: /^https?$/ }),
+        /** Signs what is sent; without one it is sent unsigned. */
+        secret: z.string().min(16, "must have at least 16 characters").optional(),
+        /** Beginnings of the event types it is told of. */
+        types: z.array(z.string().startsWith("epu.")).min(1).default(["epu."]),
+      })).max(20),
+    ).default([]),
+    /** Services that propose which squares and holes to visit next. */
+    authorities: distinct(
+      z.array(z.strictObject({
+        /** Unique, and none of the built-in `epu-order`, `manual`, `intensity`, `bayes`. */
+        name: Slug.refine(
+          (name) => !["epu-order", "manual", "intensity", "bayes"].includes(name),
+          "is the name of a built-in authority",
+        ),
+        url: z.url({ protocol: /^https?$/ }),
+        secret: z.string().min(16, "must have at least 16 characters").optional(),
+        timeoutMs: z.number().int().min(100).max(30_000).default(10_000),
+      })).max(20),
+    ).default([]),
+    /** Where an Athena Decision Service answers; without it decisions cannot be sent there. */
+    athenaUrl: z.url({ protocol: /^https?$/ }).optional(),
+    /** Least time between two askings of an acquisition's authorities. */
+    askEveryMs: z.number().int().min(1000).max(3_600_000).default(60_000),
   }).prefault({}),
   log: z.strictObject({
     level: z.enum(LOG_LEVELS).default("info"),

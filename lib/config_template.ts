@@ -117,12 +117,28 @@ name = "Vessel A"
 # How long a micrograph waits for its hole before the hole is made from its name.
 # grace_ms = 60000
 # finished_minutes = 30
+# Least time between two askings of an acquisition's decision authorities.
+# ask_every_ms = 60000
+# An Athena Decision Service that decisions can be sent to; none by default.
+# athena_url = "http://athena.example.org:8080"
 # [[epu.folders]]
 # name = "krios-1"
 # dir = "/mnt/epu/visit"
 # Where atlases lie outside of it, and where the EPU machine's drives stand here.
 # atlas_roots = []
 # drives = []
+# Services that are told what happens, such as a processing pipeline; the secret signs what they get.
+# [[epu.webhooks]]
+# name = "pipeline"
+# url = "http://127.0.0.1:9100/holdfast"
+# secret = "at least 16 characters"
+# types = ["epu."]
+# Services that propose which squares and holes to visit next.
+# [[epu.authorities]]
+# name = "lab-model"
+# url = "http://127.0.0.1:9101/propose"
+# secret = "at least 16 characters"
+# timeout_ms = 10000
 
 [log]
 # "debug", "info", "warn" or "error".

@@ -24,10 +24,19 @@ Deno.test("what init writes changes nothing, with and without its comments taken
   const all = load(uncommented);
   assert.equal(all.agents.length, 1);
   assert.equal(all.epu.folders.length, 1);
+  assert.equal(all.epu.webhooks.length, 1);
+  assert.equal(all.epu.authorities.length, 1);
   assert.deepEqual(all, {
     ...defaults,
     agents: all.agents,
-    epu: { ...defaults.epu, folders: all.epu.folders },
+    // Lists of tables show one entry each; an address of nobody cannot be written.
+    epu: {
+      ...defaults.epu,
+      folders: all.epu.folders,
+      webhooks: all.epu.webhooks,
+      authorities: all.epu.authorities,
+      athenaUrl: "http://athena.example.org:8080",
+    },
     // The values shown that are no defaults: "none" cannot be written.
     experiments: {
       ...defaults.experiments,

@@ -21,3 +21,11 @@ export {
   type SquaresQuery,
 } from "./store.ts";
 export type { WatcherStatus } from "./watch/mod.ts";
+export * from "./decisions/mod.ts";
+export * from "./instructions/mod.ts";
+export * from "./outbox/mod.ts";
+export * from "./predictions/mod.ts";
+export { type Metric, METRIC_KINDS, metricOf, METRICS } from "./quality/metrics.ts";
+export * from "./results/mod.ts";
+export { Steering, type SteeringOptions } from "./steering.ts";
+export { type WatchAsk, type Watched, watchFolder } from "./service_watch.ts";

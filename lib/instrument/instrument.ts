@@ -5,7 +5,7 @@ import type { Compat } from "../compat/mod.ts";
 import type { Config } from "../config.ts";
 import type { Coordination } from "../coordination/mod.ts";
 import type { Devices } from "../devices/mod.ts";
-import type { Epu } from "../epu/mod.ts";
+import type { Epu, Steering } from "../epu/mod.ts";
 import type { EventLog } from "../events.ts";
 import type { Experiments } from "../experiments/mod.ts";
 import type { Kv } from "../kv.ts";
@@ -36,6 +36,8 @@ export interface Instrument {
   readonly compat: Compat;
   /** Cryo-EM sessions. */
   readonly epu: Epu;
+  /** What is made of them: results, predictions, decisions, agents, webhooks. */
+  readonly steering: Steering;
   status(): InstrumentStatus;
   /** Safe state first, then runs are left to their supervisors, agents ended, stores closed. */
   close(): Promise<void>;

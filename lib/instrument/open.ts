@@ -6,7 +6,7 @@ import type { Config } from "../config.ts";
 import { Coordination } from "../coordination/mod.ts";
 import type { DataFolder } from "../data_folder.ts";
 import { type AgentSpec, Devices } from "../devices/mod.ts";
-import { Epu } from "../epu/mod.ts";
+import { Epu, Steering } from "../epu/mod.ts";
 import { EventLog } from "../events.ts";
 import { Experiments, type ExperimentsOptions, holdGate, publicView } from "../experiments/mod.ts";
 import { Kv } from "../kv.ts";
@@ -146,6 +146,15 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     graceMs: config.epu.graceMs,
     finishedMs: config.epu.finishedMinutes * 60_000,
   });
+  const steering = await Steering.open({
+    kv,
+    events,
+    clock,
+    log,
+    epu,
+    dir: config.data.dir,
+    config: config.epu,
+  });
   const epuWatch = options.epuAgent === undefined
     ? null
     : superviseEpu(options.epuAgent, { epu, clock, log, alarms });
@@ -182,6 +191,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     experiments,
     compat,
     epu,
+    steering,
     status: () =>
       statusOf({ config, version, startedAtMs, clock, devices, locks, alarms, experiments }),
     async close() {
@@ -193,6 +203,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
       await experiments.close();
       await devices.close();
       await epuWatch?.close();
+      await steering.close();
       await epu.close();
       telemetry.close();
       locks.close();
