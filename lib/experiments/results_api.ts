@@ -81,9 +81,9 @@ export function addResults(api: OpenAPIHono<HoldfastEnv>, experiments: Experimen
     return c.json({ files: await experiments.files(id) }, 200);
   });
 
-  // Written by hand: the path of a file has slashes of its own.
+  // Written by hand: the path of a file has slashes of its own, and any other character a name can have.
   api.openAPIRegistry.registerPath(fileRoute);
-  api.get("/experiments/:id/files/:path{.+}", async (c) => {
+  api.get("/experiments/:id/files/:path{[\\s\\S]+}", async (c) => {
     const { id } = await experimentOf(experiments, c.req.param("id"));
     const path = c.req.param("path");
     const file = experiments.file(id, path);
