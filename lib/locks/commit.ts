@@ -5,7 +5,7 @@ import { fenceKey, groupKey, logKey, META_KEY, onceKey, POLICY_KEY, waitKey } fr
 import type { Change } from "./table.ts";
 import type { AuditRecord } from "./model.ts";
 import type { Now } from "./standing.ts";
-import { Meta, storedWaiter } from "./stored.ts";
+import { Meta, type StoredLock, storedWaiter } from "./stored.ts";
 
 /** What a commit came to; `foreign`: somebody else wrote, and nothing of this did. */
 export type Committed =
@@ -100,6 +100,7 @@ function writesOf(
         put(onceKey(change.key), undefined);
     }
   }
+  dropToldFences(last);
   const all = [...last.values()];
   return {
     set: all.filter(({ value }) => value !== undefined).map(({ key, value }) => [key, value]),
@@ -109,4 +110,15 @@ function writesOf(
 
 function nameOf(key: Deno.KvKey): string {
   return key.slice(1).join("\n");
+}
+
+/** A live lock's row tells its devices' fences: their own rows need not say it again. */
+function dropToldFences(last: Map<string, { key: Deno.KvKey; value: unknown }>): void {
+  for (const { key, value } of [...last.values()]) {
+    if (key[1] !== "group" || value === undefined) continue;
+    for (const [deviceId, fence] of Object.entries((value as StoredLock).lock.fences)) {
+      const name = nameOf(fenceKey(deviceId));
+      if (last.get(name)?.value === fence) last.delete(name);
+    }
+  }
 }

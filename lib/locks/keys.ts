@@ -9,7 +9,10 @@ export function groupKey(id?: string): Deno.KvKey {
   return id === undefined ? ["locks", "group"] : ["locks", "group", id];
 }
 
-/** `["locks", "fence", deviceId]`: its own counter; kept for good, for it must never start again. */
+/**
+ * `["locks", "fence", deviceId]`: its own counter where no live lock tells a higher one; kept for
+ * good, for it must never start again.
+ */
 export function fenceKey(deviceId?: string): Deno.KvKey {
   return deviceId === undefined ? ["locks", "fence"] : ["locks", "fence", deviceId];
 }

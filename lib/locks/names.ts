@@ -98,6 +98,11 @@ export class Fences {
     this.#own.set(name, fence);
   }
 
+  /** The name's own counter. */
+  own(name: string): number {
+    return this.#own.get(name) ?? 0;
+  }
+
   /** The fence a command to `name` carries; 0 before the first grant. */
   of(name: string): number {
     let fence = this.#own.get(name) ?? 0;

@@ -30,6 +30,7 @@ export const StoredLock = z.object({
   lock: GroupLock,
   yieldTo: z.string().nullable(),
 });
+export type StoredLock = z.infer<typeof StoredLock>;
 
 /** What the store holds of the table. */
 export interface Stored {
@@ -64,6 +65,10 @@ async function read(kv: Kv, now: Now, deadlines: Deadlines): Promise<Stored> {
   for await (const { value } of kv.list({ prefix: groupKey() })) {
     const { lock, yieldTo } = StoredLock.parse(value);
     table.apply({ kind: "hold", held: heldOf(lock, yieldTo, now, deadlines(lock, meta)) });
+    for (const [deviceId, told] of Object.entries(lock.fences)) {
+      const fence = Math.max(told, table.fences.own(deviceId));
+      table.apply({ kind: "fence", deviceId, fence });
+    }
   }
   for await (const { value } of kv.list({ prefix: waitKey() })) {
     table.apply({ kind: "wait", waiter: waiterOf(StoredWaiter.parse(value), now) });
