@@ -1,19 +1,13 @@
-import type { Clock } from "../../clock.ts";
-import type { Kv } from "../../kv.ts";
-import type { Log } from "../../log.ts";
 import { accept, refuse, type Result } from "../../result.ts";
-import type { AgentChannel } from "../instructions/mod.ts";
 import type { Acquisition } from "../model.ts";
-import { overallKey } from "../predictions/keys.ts";
-import { Overall, type PredictionStore } from "../predictions/mod.ts";
-import type { ResultStore } from "../results/mod.ts";
-import type { EpuStore } from "../store.ts";
-import { bayes, plannedOrder, scoredHoles } from "./authorities/bayes.ts";
+import { bayes } from "./authorities/bayes.ts";
 import { epuOrder } from "./authorities/epu_order.ts";
 import { intensity } from "./authorities/intensity.ts";
 import { manual } from "./authorities/manual.ts";
 import type { DecisionAuthority, Snapshot } from "./authority.ts";
+import { checkApproval } from "./approval.ts";
 import { checkProposal, checkTargets, strikeOff } from "./checks.ts";
+import type { DecideRefusal, Proposed } from "./commits.ts";
 import { compare, type Comparison, type Ordered } from "./compare.ts";
 import type { EffectChannel } from "./effects/channel.ts";
 import { recordChannel } from "./effects/record.ts";
@@ -31,29 +25,11 @@ import {
   ProposalDraft,
   TARGETS_MAX,
 } from "./model.ts";
+import type { DecisionsOptions } from "./options.ts";
+import { keepOverall } from "./overall.ts";
 import { approvable } from "./policy.ts";
 import { readSnapshot } from "./snapshot.ts";
-import { type DecideRefusal, DecisionStore, type Proposed } from "./store.ts";
-
-export interface DecisionsOptions {
-  readonly kv: Kv;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly epu: EpuStore;
-  readonly results: ResultStore;
-  readonly predictions: PredictionStore;
-  readonly agents?: AgentChannel;
-  /** Beside the built-in ones; names must differ. */
-  readonly authorities?: readonly DecisionAuthority[];
-  /** Beside `record`. */
-  readonly channels?: readonly EffectChannel[];
-  /** Told after an acquisition was paused or goes on: for whoever keeps its state in memory. */
-  readonly onState?: (acquisitionId: string, state: "paused" | "started", actor: string) => unknown;
-  /** Least time between two askings of one acquisition's authorities. */
-  readonly throttleMs?: number;
-  /** How long a proposal holds. */
-  readonly validMs?: number;
-}
+import { DecisionStore } from "./store.ts";
 
 /** Every authority is measured against what EPU would have done. */
 export const BASELINE = epuOrder.name;
@@ -63,8 +39,6 @@ const VALID_MS = 30 * 60_000;
 const ASK_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const COMPARED_MAX = 5000;
-/** Squares' overall predictions written in one commit: each is up to 64 KiB. */
-const OVERALL_BATCH = 10;
 
 /** What one asking of the authorities came to. */
 export interface Refreshed {
@@ -388,7 +362,7 @@ export class Decisions {
         proposed.push(await this.#propose(snapshot, author, one, authority.kinds));
       }
     }
-    await this.#keepOverall(snapshot);
+    await keepOverall(this.options.kv, snapshot);
     await this.#automate(acquisition, snapshot, proposed);
     return { revision: snapshot.revision, proposed, failed };
   }
@@ -468,21 +442,10 @@ export class Decisions {
     { note, targetIds }: { note: string | null; targetIds?: readonly number[] },
   ): Promise<Result<Decision, DecideRefusal>> {
     const { kind, squareId, id, acquisitionId: a } = proposal;
-    const asked = targetIds ?? proposal.targetIds;
-    const { left, struckOff } = strikeOff({ kind, squareId, targetIds: [...asked] }, snapshot);
-    const names = namesSquares(kind) || namesHoles(kind);
-    if (names && left.length === 0) return refuse({ kind: "nothing-left", id });
-    const wrong = checkTargets({ kind, squareId, targetIds: left }, snapshot);
-    if (wrong !== null) return refuse({ kind: "wrong-targets", why: wrong });
-    // A hand-written list may name what was never there: only what was proposed can have been done since.
-    const proposed = new Set(proposal.targetIds);
-    const foreign = struckOff.find((one) => !proposed.has(one));
-    if (foreign !== undefined) {
-      return refuse({ kind: "wrong-targets", why: { kind: "unknown-target", targetId: foreign } });
-    }
-    const edited = by.kind === "person" && targetIds !== undefined &&
-      (targetIds.length !== proposal.targetIds.length ||
-        targetIds.some((one, i) => one !== proposal.targetIds[i]));
+    const checked = checkApproval(proposal, snapshot, targetIds);
+    if (!checked.ok) return checked;
+    const { left, struckOff } = checked.value;
+    const edited = by.kind === "person" && checked.value.edited;
     const actor = by.kind === "policy" ? `policy:${by.name}` : by.name;
     return await this.#write(a, {
       proposalId: id,
@@ -515,38 +478,7 @@ export class Decisions {
     }
     return done;
   }
-
-  /** All models together, hole by hole, with their place in the order: what the maps show. */
-  async #keepOverall(snapshot: Snapshot): Promise<void> {
-    const holes = scoredHoles(snapshot);
-    if (holes.length === 0) return;
-    const a = snapshot.acquisitionId;
-    const place = new Map(plannedOrder(snapshot, holes).map((id, i) => [id, i + 1]));
-    const changed: (readonly [Deno.KvKey, Overall])[] = [];
-    for (const [squareId, own] of Map.groupBy(holes, (hole) => hole.squareId)) {
-      const overall = Overall.parse({
-        v: 1,
-        atMs: snapshot.nowMs,
-        holes: own.toSorted((x, y) => x.id - y.id).slice(0, OVERALL_HOLES_MAX).map((hole) => ({
-          holeId: hole.id,
-          value: hole.score,
-          suggestedIndex: place.get(hole.id)!,
-        })),
-      });
-      const before = await this.options.kv.get(overallKey(a, squareId)) as Overall | null;
-      if (JSON.stringify(before?.holes) !== JSON.stringify(overall.holes)) {
-        changed.push([overallKey(a, squareId), overall]);
-      }
-    }
-    for (let from = 0; from < changed.length; from += OVERALL_BATCH) {
-      const set = changed.slice(from, from + OVERALL_BATCH);
-      await this.options.kv.transact([], () => accept({ value: null, set }));
-    }
-  }
 }
-
-/** More do not fit one value; a square has up to about 600. */
-const OVERALL_HOLES_MAX = 900;
 
 function isRunning({ state }: Acquisition): boolean {
   return state === "started" || state === "paused" || state === "planned";

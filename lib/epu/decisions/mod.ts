@@ -8,14 +8,9 @@ export type {
   SnapshotObservation,
   SnapshotSquare,
 } from "./authority.ts";
+export type { DecideRefusal, Proposed } from "./commits.ts";
 export type { Comparison, ComparisonPoint } from "./compare.ts";
-export {
-  BASELINE,
-  Decisions,
-  type DecisionsOptions,
-  type Refreshed,
-  type SettingsRefusal,
-} from "./decisions.ts";
+export { BASELINE, Decisions, type Refreshed, type SettingsRefusal } from "./decisions.ts";
 export { agentChannel } from "./effects/agent.ts";
 export { athenaChannel, AthenaFailed } from "./effects/athena.ts";
 export {
@@ -28,5 +23,6 @@ export { fileChannel } from "./effects/file.ts";
 export { recordChannel } from "./effects/record.ts";
 export { decisionPrefixes } from "./keys.ts";
 export * from "./model.ts";
-export type { DecideRefusal, DecisionStore, LogQuery, Proposed } from "./store.ts";
+export type { DecisionsOptions } from "./options.ts";
+export type { DecisionStore, LogQuery } from "./store.ts";
 export type { Travel } from "./travel.ts";
