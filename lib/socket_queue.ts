@@ -23,6 +23,7 @@ export class SocketQueue {
   #waiting: string[] = [];
   #cancel: (() => void) | null = null;
   #gone = false;
+  #whenDrained = () => {};
 
   constructor(
     private readonly socket: WritableSocket,
@@ -44,6 +45,14 @@ export class SocketQueue {
     return this.#waiting.length > 0;
   }
 
+  /** Resolves once nothing waits or the socket is gone; one that needs longer than `withinMs` is closed as too slow. */
+  async drained(withinMs: number): Promise<void> {
+    if (!this.behind) return;
+    const cancel = this.clock.timer(withinMs, () => this.close(CLOSE_SLOW, "too slow"));
+    await new Promise<void>((resolve) => this.#whenDrained = resolve);
+    cancel();
+  }
+
   close(code: number, reason: string): void {
     if (this.#gone) return;
     if (this.socket.readyState <= WebSocket.OPEN) this.socket.close(code, reason);
@@ -55,6 +64,7 @@ export class SocketQueue {
     if (this.#gone) return;
     this.#gone = true;
     this.#waiting = [];
+    this.#whenDrained();
     this.#cancel?.();
     this.onGone();
   }
@@ -63,7 +73,7 @@ export class SocketQueue {
     // Not open yet: what is said before is sent when it is.
     while (this.socket.readyState === WebSocket.OPEN && this.socket.bufferedAmount < BUFFER_BYTES) {
       const text = this.#waiting.shift();
-      if (text === undefined) return;
+      if (text === undefined) return this.#whenDrained();
       this.socket.send(text);
     }
     if (this.#waiting.length === 0 || this.#cancel !== null) return;

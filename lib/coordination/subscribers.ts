@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers";
 import type { Clock } from "../clock.ts";
 import { type LockEvent, type LockFeeds, recordReply, SOCKET_CAPACITY } from "../locks/mod.ts";
 import { SocketQueue } from "../socket_queue.ts";
+import { upgraded } from "../web_socket.ts";
 
 /** Sockets written to before others get their turn. */
 const SLICE = 50;
@@ -65,7 +66,7 @@ export class Subscribers {
   open(request: Request, actor: string): Response {
     const { feeds, clock } = this.sources;
     feeds.assertRoom();
-    const { socket, response } = Deno.upgradeWebSocket(request);
+    const { socket, response } = upgraded(request);
     let subscriber: Subscriber | null = null;
     const queue = new SocketQueue(socket, clock, SOCKET_CAPACITY, () => {
       leave();

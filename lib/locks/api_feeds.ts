@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { TooManySubscribers } from "../events.ts";
 import { Problem } from "../problem.ts";
 import { SocketQueue } from "../socket_queue.ts";
+import { upgraded } from "../web_socket.ts";
 import type { LockDelivery, LockService } from "./face.ts";
 import { recordReply } from "./replies.ts";
 
@@ -12,6 +13,8 @@ const RETRY_MS = 2000;
 const CAPACITY = 1000;
 /** Messages that may wait for one socket, as the compatible one's. */
 export const SOCKET_CAPACITY = 256;
+/** How long a socket may be behind before it is closed as too slow. */
+const SLOW_MS = 10_000;
 /** Bytes of the stream that may wait. */
 const STREAM_BYTES = 64 * 1024;
 
@@ -71,6 +74,7 @@ export class LockFeeds {
   /** The stream of decisions after `sinceSeq`, as server-sent events. @throws {Problem} */
   stream(actor: string, sinceSeq: number | undefined): Response {
     const { service, clock } = this;
+    this.assertRoom();
     const events = this.#subscribe(sinceSeq);
     const encoder = new TextEncoder();
     let wake = () => {};
@@ -124,31 +128,38 @@ export class LockFeeds {
   /** The same over a WebSocket: `hello`, then one message a decision. @throws {Problem} */
   socket(request: Request, actor: string, sinceSeq: number | undefined): Response {
     const { service, clock } = this;
-    const events = this.#subscribe(sinceSeq);
-    const { socket, response } = Deno.upgradeWebSocket(request);
+    this.assertRoom();
+    const { socket, response } = upgraded(request);
+    let events: ReturnType<LockService["subscribe"]> | null = null;
     const queue = new SocketQueue(socket, clock, SOCKET_CAPACITY, () => {
       leave();
-      events[Symbol.dispose]();
+      events?.[Symbol.dispose]();
     });
     const leave = this.add({ actor, end: (code, reason) => queue.close(code, reason) });
     socket.onopen = async () => {
       const { seq, epoch, realm } = service;
       queue.push(JSON.stringify({ type: "hello", seq: sinceSeq ?? seq, epoch, realm }));
       try {
-        for await (const delivery of events) queue.push(JSON.stringify(socketMessage(delivery)));
+        events = this.#subscribe(sinceSeq);
+        for await (const delivery of events) {
+          queue.push(JSON.stringify(socketMessage(delivery)));
+          // What is replayed comes faster than anybody reads.
+          await queue.drained(SLOW_MS);
+        }
       } catch {
-        queue.close(1011, "the store failed");
+        queue.close(1011, "the decisions cannot be read");
       }
     };
     socket.onmessage = ({ data }) => {
-      if (isPing(data)) queue.push(JSON.stringify({ type: "pong", now: iso(clock) }));
+      if (isPing(data) && !queue.behind) {
+        queue.push(JSON.stringify({ type: "pong", now: iso(clock) }));
+      }
     };
     socket.onclose = socket.onerror = () => queue.forget();
     return response;
   }
 
   #subscribe(sinceSeq: number | undefined) {
-    this.assertRoom();
     try {
       return this.service.subscribe({
         ...(sinceSeq === undefined ? {} : { sinceSeq }),

@@ -192,3 +192,33 @@ Deno.test("more subscribers than are served are refused, and all are sent away a
   await rig[Symbol.asyncDispose]();
   assert.equal((await socket.closed).code, 1001);
 });
+
+Deno.test("the native socket replays what was missed, goes on live, and refuses what is no handshake", async () => {
+  await using served = await serveRig();
+  const { rig, url } = served;
+  const { seq, epoch, realm } = rig.locks;
+  const { lock_key } = await rig.request({});
+  await using socket = await SocketClient.open(`${url}/api/v1/locks/ws?since=${seq}`);
+  assert.deepEqual(await socket.next(), { type: "hello", seq, epoch, realm });
+  const missed = await socket.next();
+  assert.deepEqual([missed.type, missed.event.action, missed.event.seq], [
+    "event",
+    "acquired",
+    seq + 1,
+  ]);
+  await rig.release("motor1", lock_key, "anna");
+  assert.equal((await socket.next()).event.action, "released");
+  socket.send({ type: "ping" });
+  assert.deepEqual(await socket.next(), { type: "pong", now: "2026-01-25T20:00:00.000Z" });
+  await using ahead = await SocketClient.open(`${url}/api/v1/locks/ws?since=999999`);
+  await ahead.next();
+  assert.deepEqual(await ahead.next(), { type: "gap", from_seq: 1 });
+  for (const path of ["/ws", "/api/v1/locks/ws", "/api/v1/locks/ws?since=x"]) {
+    const reply = await fetch(url + path);
+    assert([404, 422].includes(reply.status), `${path}: ${reply.status}`);
+    await reply.body?.cancel();
+    const half = await rig.fetch(path, { headers: { upgrade: "websocket" } });
+    assert.equal(half.status, 422, path);
+    await half.body?.cancel();
+  }
+});
