@@ -140,8 +140,13 @@ export class Recorder implements Disposable {
       this.#note(path, error);
       return true;
     }
+    const before = this.#known.get(path);
+    if (before !== undefined && before.isFolder !== info.isDirectory()) this.#gone(path);
     if (info.isDirectory()) {
-      if (!this.#known.has(path)) this.#folder(path);
+      if (!this.#known.has(path)) {
+        this.#needFolder(path);
+        this.#folder(path);
+      }
       return true;
     }
     // Links, pipes and devices are no files of EPU's.
@@ -193,8 +198,11 @@ export class Recorder implements Disposable {
   /** A watcher may name a file before its folder. */
   #needFolder(path: string): void {
     const folder = dirname(path);
-    if (folder === "." || this.#known.has(folder)) return;
+    const known = this.#known.get(folder);
+    if (folder === "." || known?.isFolder) return;
     this.#needFolder(folder);
+    // It was a file until a moment ago.
+    if (known !== undefined) this.#gone(folder);
     this.#folder(folder);
   }
 
@@ -232,6 +240,8 @@ export class Recorder implements Disposable {
 
 /** Network shares lose events and watchers overflow: the look at everything is the truth. */
 const SCAN_EVERY_MS = 2000;
+/** Of the time, in which a large folder is looked at; the period stretches accordingly. */
+const SCAN_SHARE = 0.1;
 const GATHER_MS = 100;
 
 /** Records until the signal aborts. The watcher listens before the first look, so nothing falls between. */
@@ -247,14 +257,16 @@ export async function record(ask: RecordAsk & { signal: AbortSignal }): Promise<
   try {
     using recorder = new Recorder(ask);
     recorder.scan();
-    let scannedMs = clock.monotonicMs();
+    let nextMs = clock.monotonicMs() + SCAN_EVERY_MS;
     while (await passes(clock, GATHER_MS, signal)) {
       const paths = [...touched];
       touched.clear();
       recorder.look(paths);
-      if (clock.monotonicMs() - scannedMs < SCAN_EVERY_MS) continue;
+      const startedMs = clock.monotonicMs();
+      if (startedMs < nextMs) continue;
       recorder.scan();
-      scannedMs = clock.monotonicMs();
+      const endedMs = clock.monotonicMs();
+      nextMs = endedMs + Math.max(SCAN_EVERY_MS, (endedMs - startedMs) / SCAN_SHARE);
     }
     recorder.scan();
     recorder.end();
