@@ -97,6 +97,7 @@ export function accessOf(
     notBeforeMs: -Infinity,
     ready: true,
     async: false,
+    orphan: false,
     polledMs: now.monoMs,
     priority: priorityOf(ask.type),
     refusedBy: [],
