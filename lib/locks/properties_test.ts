@@ -356,7 +356,7 @@ class World {
   /** With nobody renewing, everybody who waits is granted or told; endless holders let go. */
   async end(): Promise<void> {
     await this.settle();
-    for (let rounds = 0; this.#busy.size > 0; rounds++) {
+    for (let rounds = 0; this.#busy.size + this.locks.queue().value.length > 0; rounds++) {
       assert.ok(rounds < 100, "somebody waits for ever");
       for (const { actor } of ASKERS) await this.locks.releaseAll(actor, "the test ends");
       await passTime(this.clock, this.locks, 10_000);
