@@ -111,7 +111,8 @@ export const dataRoute = createRoute({
   tags,
   summary: "Read the numbers of a run",
   description:
-    "The columns of numbers of its `experiment_data.csv`, lists taken apart, over the time since its first " +
+    "The columns of numbers of its `experiment_data.csv`, or of the library's `bioreactor_data.csv`, lists " +
+    "taken apart, over the time since its first " +
     "row. As JSON, thinned to `rows`, a missing value null. As CSV or Parquet every row, or one in `every`, " +
     "with `timestamp` in UTC where the file knows its zone and `elapsed_s`; units stand in the Parquet " +
     "file's metadata under `units`.",

@@ -50,6 +50,8 @@ export class NoClockError extends Error {
 }
 
 export const DATA_FILE = "experiment_data.csv";
+/** Where a run's table is looked for: as the client writes it, else as the originals' library does. */
+const DATA_FILES = [DATA_FILE, "bioreactor_data.csv"];
 /** Rows in one reply, whatever is asked. */
 export const DATA_ROWS_MAX = 50_000;
 /** Numbers in one reply: a wide file is thinned more. */
@@ -83,13 +85,15 @@ export class RunDataReader {
   constructor(private readonly folders: Folders) {}
 
   /** `null` while there is no such file or no header in it. */
-  read(id: string, ask: DataAsk = {}, path = DATA_FILE): Promise<RunData | null> {
-    return this.#turns.take(() => this.#read(id, ask, path));
+  read(id: string, ask: DataAsk = {}): Promise<RunData | null> {
+    return this.#turns.take(() => this.#read(id, ask));
   }
 
-  async #read(id: string, ask: DataAsk, path: string): Promise<RunData | null> {
-    using file = this.folders.openOutput(id, path);
-    if (file === null) return null;
+  async #read(id: string, ask: DataAsk): Promise<RunData | null> {
+    const found = this.#open(id);
+    if (found === null) return null;
+    const { path } = found;
+    using file = found.file;
     const index = await this.#indexOf(`${id}/${path}`, file);
     if (index.header === null) return null;
     await firstOf(index, file);
@@ -122,9 +126,10 @@ export class RunDataReader {
    * has its turn between two blocks.
    * @throws {NoClockError}
    */
-  async export(id: string, ask: DataAsk = {}, path = DATA_FILE): Promise<DataExport | null> {
-    const file = this.folders.openOutput(id, path);
-    if (file === null) return null;
+  async export(id: string, ask: DataAsk = {}): Promise<DataExport | null> {
+    const opened = this.#open(id);
+    if (opened === null) return null;
+    const { file, path } = opened;
     let isKept = false;
     try {
       const index = await this.#turns.take(async () => {
@@ -152,6 +157,14 @@ export class RunDataReader {
     } finally {
       if (!isKept) file[Symbol.dispose]();
     }
+  }
+
+  #open(id: string): { file: OpenFile; path: string } | null {
+    for (const path of DATA_FILES) {
+      const file = this.folders.openOutput(id, path);
+      if (file !== null) return { file, path };
+    }
+    return null;
   }
 
   async #indexOf(key: string, file: OpenFile): Promise<RowIndex> {

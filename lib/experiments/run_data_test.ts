@@ -180,3 +180,20 @@ Deno.test("a wide file is given in part: the first thousand columns, and fewer r
   const few = (await p.reader.read(ID, { columns: ["c2999"] }))!;
   assert.deepEqual([few.every, few.columns.map((c) => c.name)], [1, ["c2999"]]);
 });
+
+Deno.test("a run of the originals' library has its numbers too, unless it has a table of the client's", async () => {
+  await using p = await place();
+  const write = (name: string, text: string) =>
+    Deno.writeTextFile(join(p.folders.outputFolder(ID), name), text);
+  await write(
+    "bioreactor_data.csv",
+    "time,elapsed_time,OD_135_V,temperature_C\n2026-01-25 20:35:11,0.0,0.5,25.1\n",
+  );
+  const library = (await p.reader.read(ID))!;
+  assert.deepEqual(library.columns.map(({ name, unit }) => [name, unit]), [
+    ["OD_135_V", "V"],
+    ["temperature_C", "°C"],
+  ]);
+  await write(DATA_FILE, "elapsed_s,x\n0,1\n");
+  assert.deepEqual((await p.reader.read(ID))!.columns.map(({ name }) => name), ["x"]);
+});
