@@ -6,6 +6,7 @@ import { epuRecord } from "./epu_record.ts";
 import { epuReplay } from "./epu_replay.ts";
 import { epuSimulate } from "./epu_simulate.ts";
 import { epuSkeleton } from "./epu_skeleton.ts";
+import { epuWatch } from "./epu_watch.ts";
 import { epuSmoke } from "./epu_smoke.ts";
 
 /** Tools around EPU folders; in the order in which help shows them. */
@@ -18,4 +19,5 @@ export const EPU_TOOL_COMMANDS: readonly CommandSpec[] = [
   epuFormatXml,
   epuDuplicates,
   epuSmoke,
+  epuWatch,
 ];

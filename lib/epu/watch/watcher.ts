@@ -66,8 +66,9 @@ type Opened =
   );
 
 const OPEN_AT_ONCE = 8;
-/** A scan may take this part of the time between two. */
-const SCAN_SHARE = 2;
+/** So many times as long as it took is the time between two scans at least; longer while files wait. */
+const SCAN_SHARE = 3;
+const SCAN_SHARE_BUSY = 10;
 const HINTS_MAX = 10_000;
 /** A file counts as gone once so many scans in a row have missed it: EPU replaces files in place. */
 const MISSED_SCANS = 2;
@@ -216,7 +217,8 @@ export class Watcher {
     this.#unreachable = unreachable;
     const endMs = this.#clock.monotonicMs();
     this.#lastScanMs = endMs - startMs;
-    this.#rescanMs = Math.max(this.#settings.rescanMs, SCAN_SHARE * this.#lastScanMs);
+    const share = this.#queue.size > 0 ? SCAN_SHARE_BUSY : SCAN_SHARE;
+    this.#rescanMs = Math.max(this.#settings.rescanMs, share * this.#lastScanMs);
     this.#nextScanMs = startMs + this.#rescanMs;
   }
 
