@@ -34,6 +34,8 @@ export interface WatcherOptions {
 }
 
 export interface WatcherStatus {
+  /** Nothing is under way: it waits for time, or for the system to hint. */
+  readonly isResting: boolean;
   readonly files: number;
   readonly waiting: number;
   readonly scans: number;
@@ -91,6 +93,7 @@ export class Watcher {
   #unwatch: (() => void)[] = [];
   #started = false;
   #wake: () => void = () => {};
+  #isResting = false;
   #scanNumber = 0;
   #nextScanMs = -Infinity;
   #lastScanMs = 0;
@@ -138,6 +141,7 @@ export class Watcher {
 
   status(): WatcherStatus {
     return {
+      isResting: this.#isResting,
       files: this.#marks.size,
       waiting: this.#queue.size,
       scans: this.#scanNumber,
@@ -544,7 +548,9 @@ export class Watcher {
     const dueMs = Math.min(this.#nextScanMs, this.#queue.nextDueMs());
     const ms = Math.max(0, dueMs - this.#clock.monotonicMs());
     return new Promise((resolve) => {
+      this.#isResting = true;
       const end = () => {
+        this.#isResting = false;
         cancel();
         signal.removeEventListener("abort", end);
         this.#wake = () => {};
