@@ -132,7 +132,15 @@ export const ACCESS: readonly AccessEntry[] = [
   ...on("POST", SUBMIT, "/upload"),
   ...on("POST", OPERATE, "/api/settings/dashboard"),
 
-  ...on("POST", OPERATE, "/alarms", "/devices/:id", "/settings/simulator", "/settings/dashboard"),
+  ...on(
+    "POST",
+    OPERATE,
+    "/alarms",
+    "/devices/:id",
+    "/locks",
+    "/settings/simulator",
+    "/settings/dashboard",
+  ),
   ...on("POST", SUBMIT, "/experiments/new", "/experiments/:id"),
   ...on("POST", OPEN, "/settings/theme"),
   ...on("POST", ADMINISTER, "/settings/users"),

@@ -112,6 +112,19 @@ Deno.test({
     });
 
     await t.step(
+      "what was driven by hand is given back, so that the queue may have it",
+      async () => {
+        await page.goto(`${url}/locks`);
+        await visit.awake();
+        const back = page.getByRole("button", { name: "Give back" });
+        await back.click();
+        await back.waitFor({ state: "detached" });
+        await page.goto(`${url}/devices/stirrer`);
+        await visit.awake();
+      },
+    );
+
+    await t.step(
       "STOP stops everything on every screen, and asks before it starts again",
       async () => {
         await using colleague = await browser.visit(url, { screen: "phone" });
@@ -316,6 +329,16 @@ Deno.test({
       await chip(page, "idle").waitFor();
     });
 
+    await t.step(
+      "what was driven by hand is given back, so that the queue may have it",
+      async () => {
+        await page.goto(`${url}/locks`);
+        const back = page.getByRole("button", { name: "Give back" });
+        await back.click();
+        await back.waitFor({ state: "detached" });
+      },
+    );
+
     await t.step("an alarm is acknowledged", async () => {
       await page.goto(`${url}/alarms`);
       await page.getByRole("button", { name: "Acknowledge" }).click();
@@ -416,6 +439,10 @@ const PAGES = [
   "/devices/optical-density",
   "/devices/ring-light",
   "/experiments",
+  "/experiments/mine",
+  "/experiments/results",
+  "/experiments/archive",
+  "/experiments/compare?ids=1,2",
   "/experiments/new?sample=demo",
   "/experiments/1",
   "/experiments/2",
