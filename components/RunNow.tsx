@@ -51,8 +51,8 @@ export function RunNow({ experiment: { id, number }, running, viewer, onDone }: 
           ? <p>Nothing runs: it goes to the front and starts as soon as the instrument is free.</p>
           : (
             <p>
-              <b>Experiment {running.number}</b>, “{running.title}”, of{" "}
-              {ownerText(running, viewer.owner)} {allowed
+              <b>Experiment {running.number}</b>, “{running.title}”,{" "}
+              {theirs ? `of ${ownerText(running, viewer.owner)}` : "yours,"} {allowed
                 ? "ends now to make room for it."
                 : "runs. Only its owner or an admin can end it for this one."}
             </p>

@@ -154,6 +154,7 @@ export default function ExperimentBoard(props: Props) {
             <p class="notice">
               <span class="dot" />
               <span class="grow">Nothing is started: {obstacle}</span>
+              {/ is held by /.test(obstacle) && <a class="btn btn-quiet" href="/locks">Locks</a>}
             </p>
           )}
           <table class="run-table queue-table">
