@@ -2,15 +2,14 @@ import { chmodSync, existsSync, rmSync } from "node:fs";
 import { RUN_FILES, type RunEndReason, RunPlan, type RunReady } from "../lib/experiments/model.ts";
 import { RunCgroup } from "./run_cgroup.ts";
 import { killContainer, removeContainer, wasOomKilled } from "./run_container.ts";
-import { folderMb, freeMbOf, openUp } from "./run_disk.ts";
+import { openUp } from "./run_disk.ts";
 import { ExitRecord, type Outcome } from "./run_exit.ts";
+import { brokenLimit } from "./run_limits.ts";
 import { RunLog } from "./run_log.ts";
-import { cpuText, outcome, outcomeOf } from "./run_outcome.ts";
+import { outcome, outcomeOf } from "./run_outcome.ts";
 import {
-  cpuSecondsOf,
   descendantsOf,
   leftoversOf,
-  memoryMbOf,
   type ProcessId,
   processOf,
   signalTo,
@@ -207,8 +206,12 @@ class Run {
       wasMs = nowMs;
       this.#checkWall(ranMs);
       if (nowMs < nextLookAtMs) continue;
-      this.#checkProcesses(root);
-      this.#checkDisk();
+      const broken = brokenLimit(this.plan, {
+        cgroup: this.#cgroup,
+        all: descendantsOf(root),
+        inside: this.#inside(root),
+      });
+      if (broken !== null) this.end(broken.reason, broken.text);
       // A folder of a hundred thousand files takes long to add up; looking must stay a small part.
       nextLookAtMs = performance.now() + Math.max(watchMs, 10 * (performance.now() - nowMs));
     }
@@ -218,44 +221,6 @@ class Run {
     const { wallMs } = this.plan.limits;
     if (wallMs === null || ranMs < wallMs) return;
     this.end("wall", `it ran longer than its limit of ${Math.round(wallMs / 1000)} s`);
-  }
-
-  /** Memory, processes and CPU time: what neither a control group nor an engine watches over, we do. */
-  #checkProcesses(root: ProcessId): void {
-    const { limits, container } = this.plan;
-    if (container !== null) return;
-    const cpuS = this.#cgroup?.cpuS ?? cpuSecondsOf(descendantsOf(root));
-    if (limits.cpuS !== null && cpuS > limits.cpuS) this.end("cpu", cpuText(limits.cpuS));
-    if (this.#cgroup !== null) return;
-    const processes = this.#inside(root);
-    if (processes.length > limits.processes) {
-      this.end(
-        "processes",
-        `it had ${processes.length} processes, its limit is ${limits.processes}`,
-      );
-    }
-    const memoryMb = memoryMbOf(processes, limits.memoryMb);
-    if (memoryMb > limits.memoryMb) {
-      const used = Math.round(memoryMb);
-      this.end("memory", `it used ${used} MiB of memory, its limit is ${limits.memoryMb} MiB`);
-    }
-  }
-
-  #checkDisk(): void {
-    const { limits, diskFloorMb } = this.plan;
-    const outputMb = folderMb(RUN_FILES.output) + folderMb("cache");
-    if (outputMb > limits.outputMb) {
-      this.end(
-        "output",
-        outputMb === Infinity
-          ? "it made a folder that cannot be looked into, so that its output cannot be limited"
-          : `it wrote ${Math.round(outputMb)} MiB, its limit is ${limits.outputMb} MiB`,
-      );
-    }
-    const freeMb = freeMbOf(".");
-    if (freeMb < diskFloorMb) {
-      this.end("disk", `the disk has ${Math.round(freeMb)} MiB left, the floor is ${diskFloorMb}`);
-    }
   }
 
   /** Says TERM once to each process of the script, those that came later too; KILL when the grace is over. */

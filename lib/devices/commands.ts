@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import { accept, refuse, type Result } from "../result.ts";
 import { AgentError, argErrors } from "./agent_process.ts";
+import { KeyedCommands } from "./keyed_commands.ts";
 import type { InForce } from "./keys.ts";
 import type { CommandRefusal, DeviceState, Holder, Reading } from "./model.ts";
 import type { DeviceEntry, Registry } from "./registry.ts";
@@ -64,9 +65,11 @@ const ANSWER_SLACK_MS = 500;
 
 /** The way of a command: check, gate, queue, fence, agent, read-back, one commit. */
 export class Commands {
-  #under = new Map<string, { fingerprint: string; outcome: Promise<CommandOutcome> }>();
+  readonly #keyed: KeyedCommands;
 
-  constructor(private readonly deps: CommandDeps) {}
+  constructor(private readonly deps: CommandDeps) {
+    this.#keyed = new KeyedCommands(deps.store);
+  }
 
   /** @throws {KvUnavailable} when its record cannot be written; the device is then brought to safe. */
   async command(ask: CommandAsk): Promise<CommandOutcome> {
@@ -77,7 +80,11 @@ export class Commands {
     const gated = { ...ask, gated: true };
     const outcome = ask.idempotencyKey === undefined
       ? await this.#queued(entry, gated, null)
-      : await this.#once(entry, gated, ask.idempotencyKey);
+      : await this.#keyed.once(
+        ask,
+        ask.idempotencyKey,
+        (keyed) => this.#queued(entry, gated, keyed),
+      );
     if (!outcome.ok && outcome.refusal.kind === "offline") this.#wishChanged(entry, ask);
     return outcome;
   }
@@ -125,45 +132,6 @@ export class Commands {
     const wrong = this.deps.registry.refusal(entry, ask.op, ask.args);
     if (wrong !== null) return refuse(wrong);
     return await this.#queued(entry, { ...ask, gated: false }, null);
-  }
-
-  #once(entry: DeviceEntry, ask: Ask, key: string): Promise<CommandOutcome> {
-    const { deviceId, op, args } = ask;
-    const keyed = this.deps.store.keyedCommand(ask.actor, key, [deviceId, op, args]);
-    const under = this.#under.get(keyed.hash);
-    if (under !== undefined) {
-      return under.fingerprint === keyed.fingerprint
-        ? under.outcome
-        : Promise.resolve(refuse(otherCommand(deviceId)));
-    }
-    const outcome = this.#firstTime(entry, ask, keyed);
-    this.#under.set(keyed.hash, { fingerprint: keyed.fingerprint, outcome });
-    const forget = () => this.#under.delete(keyed.hash);
-    outcome.then(forget, forget);
-    return outcome;
-  }
-
-  async #firstTime(
-    entry: DeviceEntry,
-    ask: Ask,
-    keyed: KeyedCommand,
-  ): Promise<CommandOutcome> {
-    const earlier = await this.deps.store.earlier(keyed);
-    switch (earlier.kind) {
-      case "new":
-        return await this.#queued(entry, ask, keyed);
-      case "done":
-        return earlier.outcome;
-      case "other":
-        return refuse(otherCommand(ask.deviceId));
-      case "unknown":
-        return refuse({
-          kind: "fault",
-          deviceId: ask.deviceId,
-          code: "outcome_unknown",
-          text: "This command was sent before and its outcome was lost; look at the device first",
-        });
-    }
   }
 
   async #queued(
@@ -335,11 +303,6 @@ export class Commands {
 
 function cancelled(deviceId: string, text: string): CommandRefusal {
   return { kind: "fault", deviceId, code: "cancelled", text };
-}
-
-function otherCommand(deviceId: string): CommandRefusal {
-  const message = "This key was used for another command";
-  return { kind: "invalid-args", deviceId, errors: [{ path: "Idempotency-Key", message }] };
 }
 
 /** `set: duty 30, direction heat`. */

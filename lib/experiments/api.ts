@@ -11,21 +11,17 @@ import { changeProblem, submitProblem } from "./problems.ts";
 import {
   cancelRoute,
   holdRoute,
-  importRoute,
-  listRoute,
   moveRoute,
   noteRoute,
-  oneRoute,
   pauseRoute,
   phaseRoute,
-  queueRoute,
   ReasonBody,
   releaseRoute,
   removeRoute,
   resumeRoute,
   runNowRoute,
-  submitRoute,
-} from "./routes.ts";
+} from "./change_routes.ts";
+import { importRoute, listRoute, oneRoute, queueRoute, submitRoute } from "./routes.ts";
 import { addResults, experimentOf } from "./results_api.ts";
 import type { Experiments } from "./service.ts";
 import type { Prepared } from "./submission.ts";
