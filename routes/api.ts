@@ -2,6 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { alarmsApi } from "../lib/alarms/mod.ts";
 import { authApi } from "../lib/auth/mod.ts";
 import { devicesApi } from "../lib/devices/mod.ts";
+import { epuApi, epuImagesApi } from "../lib/epu/mod.ts";
 import { eventsApi } from "../lib/events_api.ts";
 import { experimentsApi } from "../lib/experiments/mod.ts";
 import { createApi, type HoldfastEnv } from "../lib/http.ts";
@@ -35,5 +36,7 @@ export function nativeApi(instrument: Instrument): OpenAPIHono<HoldfastEnv> {
   api.route("/", alarmsApi(alarms));
   api.route("/", experimentsApi(experiments));
   api.route("/", authApi(auth));
+  api.route("/", epuApi(instrument.epu));
+  api.route("/", epuImagesApi(instrument.epu));
   return api;
 }

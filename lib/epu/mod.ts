@@ -1,4 +1,5 @@
 export { epuApi } from "./api.ts";
+export { epuImagesApi } from "./api_images.ts";
 export { isFinished, isTarget } from "./counts.ts";
 export { canonicalDump } from "./dump.ts";
 export type { Taken } from "./ingest.ts";
