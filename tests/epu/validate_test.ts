@@ -166,6 +166,31 @@ Deno.test("the atlas is found beside the project by the end of its path, and mis
   assert.equal((await only(folder)).totals["atlas-unreachable"], 1);
 });
 
+Deno.test("a session that is done is complete, until one of its lists is short", async () => {
+  const { folder, project } = generated();
+  for (const path of folder.paths().filter((one) => one.includes("/Metadata/"))) {
+    const text = folder.text(path);
+    const isDone = (hole: string) => hole.includes(">Completed<");
+    folder.put(
+      path,
+      text.replaceAll(
+        /<\w+:value\b[^]*?<\/\w+:value>/g,
+        (hole) => isDone(hole) ? hole : hole.replaceAll("Selected>true<", "Selected>false<"),
+      ),
+    );
+  }
+  const done = await only(folder);
+  assert.deepEqual(done.findings.filter(({ severity }) => severity !== "info"), []);
+  assert.equal(done.complete, true, JSON.stringify(done.totals));
+  const session = `${project}/EpuSession.dm`;
+  const text = folder.text(session);
+  assert.match(text, /_size>1</);
+  folder.put(session, text.replace(/_size>1</, "_size>9<"));
+  const short = await only(folder);
+  assert.equal(short.totals["short-list"], 1);
+  assert.deepEqual([short.valid, short.complete], [true, false]);
+});
+
 Deno.test("two atlases that may be meant are none", async () => {
   const { folder, project } = generated();
   const atlas = folder.paths().find((path) => path.endsWith("Atlas/Atlas.dm"))!;

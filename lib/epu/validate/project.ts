@@ -41,7 +41,6 @@ export async function validateProject(
   const squareIds = new Set([...metadata?.keys() ?? [], ...folders?.keys() ?? []]);
   for (const squareId of [...squareIds].toSorted((a, b) => a - b)) {
     await lookAtSquare(look, {
-      squareId,
       metadataPath: metadata?.get(squareId) ?? null,
       folders: folders?.get(squareId) ?? [],
       areas: session?.areas ?? null,

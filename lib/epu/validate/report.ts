@@ -42,6 +42,9 @@ export interface Validation {
   readonly totals: Readonly<Record<string, number>>;
 }
 
+/** Of the reader's findings those that say something is missing which EPU's lists name. */
+const READER_GAPS: readonly string[] = ["short-list"];
+
 const RANK = { error: 0, warning: 1, info: 2 };
 
 /** Gathers what is found in one project. */
@@ -80,6 +83,7 @@ export class Report {
     const count = (this.#totals.get(finding.code) ?? 0) + 1;
     this.#totals.set(finding.code, count);
     if (finding.severity === "error") this.#isValid = false;
+    if (READER_GAPS.includes(finding.code)) this.#isComplete = false;
     if (count <= KEPT_PER_CODE) this.#kept.push(finding);
   }
 

@@ -22,7 +22,6 @@ const DEPTH_MAX = 3;
 export async function lookAtSquare(
   look: Look,
   square: {
-    readonly squareId: number;
     /** `null`: there is none. */
     readonly metadataPath: string | null;
     readonly folders: readonly string[];
