@@ -64,6 +64,8 @@ const TAGS: Readonly<Record<string, string>> = {
   live: "One stream of everything that moves",
   events: "The record of what happened",
   alarms: "What is abnormal now, and was",
+  "cryo-em":
+    "Cryo-EM sessions: acquisitions, grid squares, foil holes and micrographs as EPU makes them",
   simulator: "Faults on demand and the time scale of the simulated instrument",
   experiments: "The queue, runs, their logs and files",
   access: "Login, users, tokens",

@@ -11,7 +11,7 @@ const picture = (path: string, summary: string, params: z.ZodObject) =>
   createRoute({
     method: "get",
     path,
-    tags: ["cryo-EM"],
+    tags: ["cryo-em"],
     summary,
     description:
       "EPU's own preview where there is one; else its MRC, reduced to 1024 pixels and stretched.",

@@ -21,7 +21,7 @@ import {
 import { PAGE_MAX } from "./store.ts";
 
 /** Reading cryo-EM sessions: what is asked and what comes back. */
-const tags = ["cryo-EM"];
+const tags = ["cryo-em"];
 
 /** A ULID of ours or the uuid a caller brought. */
 const Id = z.string().min(1).max(100).openapi({ example: "01KFPS2Y8E9N6VYPTT1MYH05CQ" });
