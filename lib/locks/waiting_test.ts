@@ -219,3 +219,21 @@ Deno.test("more than may wait are refused", async () => {
   assert.equal(refusalOf(await ask(locks, person("d"), ["pump"], WAIT)), "queue-full");
   await close();
 });
+
+Deno.test("who is first in line waits on where its grant would make two wait for each other", async () => {
+  const { locks, pass, close } = await openRig();
+  granted(await ask(locks, CY, ["x"], { leaseMs: 600_000 }));
+  granted(await ask(locks, BO, ["y"], { leaseMs: 600_000 }));
+  const first = ask(locks, ANNA, ["x"], WAIT);
+  const other = ask(locks, ANNA, ["y"], WAIT);
+  await pass(0);
+  const second = ask(locks, BO, ["x"], WAIT);
+  await pass(0);
+  // Anna waits for Bo's y: with x as well, Bo, who wants x before giving y back, would wait for her.
+  await locks.releaseAll(CY.actor, "done");
+  granted(await second);
+  await locks.releaseAll(BO.actor, "done");
+  granted(await first);
+  granted(await other);
+  await close();
+});
