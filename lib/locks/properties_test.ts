@@ -22,7 +22,7 @@ import { ReplayedTable } from "./replayed_table.ts";
 import { passTime, person, proofOf } from "./test_rig.ts";
 
 const LONG = Deno.env.get("HOLDFAST_LONG") === "1";
-const RUNS = LONG ? 1500 : 90;
+const RUNS = LONG ? 1900 : 90;
 const MOVES_MAX = LONG ? 120 : 70;
 const STEPS_MIN = LONG ? 100_000 : 1000;
 
