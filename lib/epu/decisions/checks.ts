@@ -1,5 +1,5 @@
 import { accept, refuse, type Result } from "../../result.ts";
-import { isOpen, type Snapshot } from "./authority.ts";
+import { isOpen, type Snapshot, type SnapshotHole, type SnapshotSquare } from "./authority.ts";
 import {
   type DecisionKind,
   namesHoles,
@@ -36,8 +36,7 @@ export function checkTargets(
   { kind, squareId, targetIds }: Named,
   snapshot: Snapshot,
 ): ProposalRefusal | null {
-  const squares = new Map(snapshot.squares.map((one) => [one.id, one]));
-  const holes = new Map(snapshot.holes.map((one) => [one.id, one]));
+  const { squares, holes } = targetsOf(snapshot);
   if (!namesSquares(kind) && !namesHoles(kind)) {
     return targetIds.length === 0 ? null : { kind: "unknown-target", targetId: targetIds[0]! };
   }
@@ -79,18 +78,34 @@ export function strikeOff(
 }
 
 function goneTargets(kind: DecisionKind, snapshot: Snapshot) {
-  if (namesSquares(kind)) {
-    const open = new Set(snapshot.squares.filter(isOpen).map(({ id }) => id));
-    return (id: number) => !open.has(id);
-  }
-  const squares = new Set(snapshot.squares.filter(isOpen).map(({ id }) => id));
-  const open = new Map(
-    snapshot.holes.filter((hole) =>
-      !hole.finished && (hole.selected || kind === "holeSelect") && squares.has(hole.squareId)
-    ).map(({ id, squareId }) => [id, squareId]),
-  );
-  return (id: number, squareId: number | null) => {
-    const own = open.get(id);
-    return own === undefined || squareId !== null && own !== squareId;
+  const { squares, holes } = targetsOf(snapshot);
+  const squareOpen = (id: number) => {
+    const square = squares.get(id);
+    return square !== undefined && isOpen(square);
   };
+  if (namesSquares(kind)) return (id: number) => !squareOpen(id);
+  return (id: number, squareId: number | null) => {
+    const hole = holes.get(id);
+    return hole === undefined || hole.finished || !(hole.selected || kind === "holeSelect") ||
+      !squareOpen(hole.squareId) || squareId !== null && hole.squareId !== squareId;
+  };
+}
+
+interface Targets {
+  readonly squares: ReadonlyMap<number, SnapshotSquare>;
+  readonly holes: ReadonlyMap<number, SnapshotHole>;
+}
+
+/** By the list of holes: hundreds of proposals are checked against one snapshot of many thousands. */
+const known = new WeakMap<Snapshot["holes"], Targets>();
+
+function targetsOf(snapshot: Snapshot): Targets {
+  const found = known.get(snapshot.holes);
+  if (found !== undefined) return found;
+  const targets = {
+    squares: new Map(snapshot.squares.map((one) => [one.id, one])),
+    holes: new Map(snapshot.holes.map((one) => [one.id, one])),
+  };
+  known.set(snapshot.holes, targets);
+  return targets;
 }

@@ -6,6 +6,7 @@ import { intensity } from "./authorities/intensity.ts";
 import { manual } from "./authorities/manual.ts";
 import type { DecisionAuthority, Snapshot } from "./authority.ts";
 import { checkApproval } from "./approval.ts";
+import { Breath } from "../breath.ts";
 import { checkProposal, checkTargets, strikeOff } from "./checks.ts";
 import type { DecideRefusal, Proposed } from "./commits.ts";
 import { compare, type Comparison, type Ordered } from "./compare.ts";
@@ -356,10 +357,12 @@ export class Decisions {
       }
     }));
     const proposed: Proposed[] = [];
+    const breath = new Breath();
     for (const { authority, role, drafts } of answers) {
       const author = { authority: authority.name, version: authority.version, role };
       for (const one of drafts) {
         proposed.push(await this.#propose(snapshot, author, one, authority.kinds));
+        await breath.take();
       }
     }
     await keepOverall(this.options.kv, snapshot);

@@ -14,6 +14,7 @@ import type {
   SnapshotObservation,
   SnapshotSquare,
 } from "./authority.ts";
+import { Breath } from "../breath.ts";
 import type { DecisionSettings } from "./model.ts";
 import { measuredTravel } from "./travel.ts";
 
@@ -31,20 +32,26 @@ export async function readSnapshot(
   const a = acquisition.id;
   // Taken first: what changes while we read belongs to the next revision.
   const revision = kv.seq;
+  const breath = new Breath();
   const squares: SnapshotSquare[] = [];
-  const squareSaid = await saidBy(predictions, a, "square");
+  const squareSaid = await saidBy(predictions, a, "square", breath);
   // As stored: a hundred thousand rows are not parsed again for a few numbers each.
   for await (const { value } of kv.list({ prefix: squareKey(a) })) {
     squares.push(squareOf(value as GridSquare, squareSaid.get((value as GridSquare).squareId)));
+    await breath.take();
   }
   const holes: SnapshotHole[] = [];
-  const holeSaid = await saidBy(predictions, a, "hole");
+  const holeSaid = await saidBy(predictions, a, "hole", breath);
   for await (const { value } of kv.list({ prefix: holeKey(a) })) {
     holes.push(holeOf(value as FoilHole, holeSaid.get((value as FoilHole).holeId)));
+    await breath.take();
   }
   const statistics = await results.statistics(a);
   const contributions: Contribution[] = [];
-  for await (const one of results.contributions(a)) contributions.push(one);
+  for await (const one of results.contributions(a)) {
+    contributions.push(one);
+    await breath.take();
+  }
   const places = new Map(squares.map((square) => [square.id, square]));
   return {
     acquisitionId: a,
@@ -52,7 +59,7 @@ export async function readSnapshot(
     nowMs,
     squares,
     holes,
-    observations: observationsOf(contributions, statistics),
+    observations: await observationsOf(contributions, statistics, breath),
     statistics: await results.summary(a),
     weights: await predictions.weights(a),
     plan: settings.plan,
@@ -68,10 +75,12 @@ async function saidBy(
   predictions: PredictionStore,
   a: string,
   level: "square" | "hole",
+  breath: Breath,
 ): Promise<Map<number, Said>> {
   const found = new Map<number, Said>();
   for await (const { squareId, holeId, predictions: said } of predictions.latest(a, level)) {
     found.set(holeId ?? squareId, plainOf(said));
+    await breath.take();
   }
   return found;
 }
@@ -114,28 +123,40 @@ function holeOf(hole: FoilHole, predictions: Said = {}): SnapshotHole {
 }
 
 /** What was found hole by hole, judged by the statistics of all there is. */
-export function observationsOf(
+async function observationsOf(
   contributions: readonly Contribution[],
   statistics: Partial<Record<Metric, Statistics>>,
-): SnapshotObservation[] {
+  breath: Breath,
+): Promise<SnapshotObservation[]> {
   const byHole = Map.groupBy(contributions, ({ holeId }) => holeId);
-  return [...byHole].sort(([a], [b]) => a - b).map(([holeId, own]) => {
-    const qualities = own.map((one) => qualityAmong(one, statistics)).filter((q) => q !== null);
-    const values: Partial<Record<Metric, number>> = {};
-    for (const metric of METRICS) {
-      const found = own.flatMap(({ metrics }) => metrics[metric]?.value ?? []);
-      if (found.length > 0) values[metric] = meanOf(found);
-    }
-    return {
-      holeId,
-      squareId: own[0]!.squareId,
-      atMs: Math.min(...own.map(({ atMs }) => atMs)),
-      exposures: own.length,
-      good: qualities.filter((quality) => quality >= 0.5).length,
-      quality: qualities.length === 0 ? null : meanOf(qualities),
-      values,
-    };
-  });
+  const found: SnapshotObservation[] = [];
+  for (const [holeId, own] of [...byHole].sort(([a], [b]) => a - b)) {
+    found.push(observationOf(holeId, own, statistics));
+    await breath.take();
+  }
+  return found;
+}
+
+function observationOf(
+  holeId: number,
+  own: readonly Contribution[],
+  statistics: Partial<Record<Metric, Statistics>>,
+): SnapshotObservation {
+  const qualities = own.map((one) => qualityAmong(one, statistics)).filter((q) => q !== null);
+  const values: Partial<Record<Metric, number>> = {};
+  for (const metric of METRICS) {
+    const found = own.flatMap(({ metrics }) => metrics[metric]?.value ?? []);
+    if (found.length > 0) values[metric] = meanOf(found);
+  }
+  return {
+    holeId,
+    squareId: own[0]!.squareId,
+    atMs: Math.min(...own.map(({ atMs }) => atMs)),
+    exposures: own.length,
+    good: qualities.filter((quality) => quality >= 0.5).length,
+    quality: qualities.length === 0 ? null : meanOf(qualities),
+    values,
+  };
 }
 
 function qualityAmong(

@@ -7,6 +7,7 @@ import { countKey, digestOf, micrographKey } from "../keys.ts";
 import { Counts, Micrograph, type Results } from "../model.ts";
 import { predictionKey, weightKey, weightRowKey } from "../predictions/keys.ts";
 import { Predictions, Weights } from "../predictions/model.ts";
+import { Breath } from "../breath.ts";
 import { type Metric, METRICS } from "../quality/metrics.ts";
 import { meanOf, quantileOf, standardDeviationOf, Statistics } from "../quality/statistics.ts";
 import { type MedianPoint, rollingMedian, thinned } from "../quality/trends.ts";
@@ -157,11 +158,13 @@ export class ResultStore {
   async trend(query: TrendQuery): Promise<MedianPoint[]> {
     const { acquisitionId, metric, fromMs = -Infinity, toMs = Infinity, window, countMax } = query;
     const points: { atMs: number; value: number }[] = [];
+    const breath = new Breath();
     for await (const { value } of this.kv.list({ prefix: contributionKey(acquisitionId) })) {
       // As stored: fifty thousand of them are not parsed for two numbers each.
       const { atMs, metrics } = value as Contribution;
       const found = metrics[metric]?.value;
       if (found !== undefined) points.push({ atMs, value: found });
+      await breath.take();
     }
     points.sort((a, b) => a.atMs - b.atMs);
     const medians = rollingMedian(points, window);

@@ -5,6 +5,7 @@ import {
   openHoles,
   type SnapshotHole,
 } from "../authority.ts";
+import { Breath } from "../../breath.ts";
 import type { ProposalDraft } from "../model.ts";
 
 /** Holes of a square whose CTF must be known before their intensity can say anything. */
@@ -27,7 +28,8 @@ export const intensity: DecisionAuthority = {
   name: "intensity",
   version: "1",
   kinds: ["holeOrder"],
-  propose(snapshot, budget) {
+  async propose(snapshot, budget) {
+    const breath = new Breath();
     const resolution = new Map(
       snapshot.observations.map(({ holeId, values }) => [holeId, values.ctfResolution]),
     );
@@ -38,6 +40,7 @@ export const intensity: DecisionAuthority = {
     const open = Map.groupBy(openHoles(snapshot).filter(measured), ({ squareId }) => squareId);
     const drafts: ProposalDraft[] = [];
     for (const [squareId, holes] of [...open].sort(([a], [b]) => a - b)) {
+      await breath.take();
       const own = known.get(squareId) ?? [];
       if (own.length < KNOWN_MIN) continue;
       const scale = scaleOf(own);
@@ -66,7 +69,7 @@ export const intensity: DecisionAuthority = {
         ],
       }));
     }
-    return Promise.resolve(drafts);
+    return drafts;
   },
 };
 
