@@ -8,7 +8,18 @@ import { cpus, loadavg } from "node:os";
 import { type Figure, FIGURES_FLAG, figuresIn } from "./figures.ts";
 
 /** In an order in which none leaves work behind that the next would feel. */
-const BENCHES = ["start", "stop", "kv", "locks", "queue", "archive", "stream", "telemetry", "epu_read"];
+const BENCHES = [
+  "start",
+  "stop",
+  "kv",
+  "locks",
+  "queue",
+  "archive",
+  "stream",
+  "telemetry",
+  "epu_read",
+  "locks_http",
+];
 
 const cores = cpus().length;
 const busy = loadavg()[0]!;
