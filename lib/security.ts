@@ -77,10 +77,15 @@ export function security(options: SecurityOptions): MiddlewareHandler<HoldfastEn
     await next();
     // A reply that turns the connection into a WebSocket must be given on as it is.
     if (c.res.status === 101) return;
-    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
+    // Each call of `header` makes a new reply of a finished one: once, and then its headers as they are.
     c.header("x-request-id", requestId);
-    if (!c.res.headers.has("cache-control")) {
-      c.header("cache-control", c.req.path.startsWith("/api/") ? "no-store" : "private, no-cache");
+    const { headers } = c.res;
+    for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+    if (!headers.has("cache-control")) {
+      headers.set(
+        "cache-control",
+        c.req.path.startsWith("/api/") ? "no-store" : "private, no-cache",
+      );
     }
     const origin = c.req.header("origin");
     if (origin !== undefined && origins.has(origin)) {
