@@ -42,7 +42,7 @@ export function coordinationCompat(coordination: Coordination): Hono<HoldfastEnv
   );
   api.get(
     "/api/locks/status",
-    plain((c) => c.body(coordination.statusJson(), 200, { "content-type": "application/json" })),
+    plain((c) => c.body(coordination.statusBytes(), 200, { "content-type": "application/json" })),
   );
   api.get(
     "/api/locks/device/:device_name",

@@ -22,6 +22,8 @@ import { legacyUpdates } from "./updates.ts";
 import { acquired, denied, deviceLock, lockedBy, lockStatus, naiveUtc } from "./wire.ts";
 
 const USER_LENGTH_MAX = 200;
+const encoder = new TextEncoder();
+const HEAD = encoder.encode('{"locks":');
 
 export interface CoordinationOptions {
   readonly locks: LockService;
@@ -37,6 +39,17 @@ export interface Reply {
   readonly body: Record<string, unknown>;
 }
 
+/** All locks as they were rendered last. */
+interface Listed {
+  readonly seq: number;
+  readonly epoch: string;
+  /** Monotonic: until then nothing in it ends. */
+  readonly untilMs: number;
+  readonly count: number;
+  readonly json: string;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * The Device Coordination Service of the Bluesky Queue Server family, in its words, over our locks. Each of
  * its locks is a group of one device with a fixed lease.
@@ -47,7 +60,14 @@ export class Coordination {
   readonly #shownKey: ShownKey;
   readonly #subscribers: Subscribers;
   readonly #unlisten: () => void;
-  #listed = { seq: -1, epoch: "", untilMs: -Infinity, count: 0, json: "[]" };
+  #listed: Listed = {
+    seq: -1,
+    epoch: "",
+    untilMs: -Infinity,
+    count: 0,
+    json: "[]",
+    bytes: encoder.encode("[]"),
+  };
 
   constructor({ locks, feeds, clock, exposeLockKeys = false }: CoordinationOptions) {
     this.#locks = locks;
@@ -155,11 +175,23 @@ export class Coordination {
     }
   }
 
-  /** `GET /api/locks/status` as JSON text: rendered once for each state of the table. */
+  /** `GET /api/locks/status` as JSON: rendered once for each state of the table. */
   statusJson(): string {
     const { json, count } = this.#list();
     const timestamp = naiveUtc(this.#clock.nowMs());
     return `{"locks":${json},"total_count":${count},"timestamp":"${timestamp}"}`;
+  }
+
+  /** The same as bytes, which a thousand locks are quicker sent as. */
+  statusBytes(): Uint8Array<ArrayBuffer> {
+    const { bytes, count } = this.#list();
+    const timestamp = naiveUtc(this.#clock.nowMs());
+    const tail = encoder.encode(`,"total_count":${count},"timestamp":"${timestamp}"}`);
+    const all = new Uint8Array(HEAD.length + bytes.length + tail.length);
+    all.set(HEAD);
+    all.set(bytes, HEAD.length);
+    all.set(tail, HEAD.length + bytes.length);
+    return all;
   }
 
   /** `GET /api/locks/device/{device_name}`: also for names nobody ever used. */
@@ -196,7 +228,7 @@ export class Coordination {
     this.#unlisten();
   }
 
-  #list(): { json: string; count: number } {
+  #list(): Listed {
     const { seq, epoch } = this.#locks;
     const nowMs = this.#clock.monotonicMs();
     const known = this.#listed;
@@ -209,12 +241,14 @@ export class Coordination {
       (until, { expiresAtMs }) => Math.min(until, nowMs + (expiresAtMs ?? Infinity) - wallMs),
       nowMs + 1000,
     );
+    const json = JSON.stringify(all.map(deviceLock));
     this.#listed = {
       seq: found.seq,
       epoch: found.epoch,
       untilMs,
       count: all.length,
-      json: JSON.stringify(all.map(deviceLock)),
+      json,
+      bytes: encoder.encode(json),
     };
     return this.#listed;
   }
