@@ -239,7 +239,9 @@ function only(it: Control, component: Actuator): DeviceView {
 function byName(it: Control, component: Actuator, name: string): DeviceView {
   const views = devicesOf(it.devices, component);
   if (views.length === 0) throw unavailable(component);
-  const view = views.find((one) => nameOf(one) === name);
+  // Names are lower case here; the older node's scripts call their pumps `A_in`.
+  const view = views.find((one) => nameOf(one) === name) ??
+    views.find((one) => nameOf(one) === name.toLowerCase());
   if (view !== undefined) return view;
   const one = component.slice(0, -1);
   const known = views.map((each) => `'${nameOf(each)}'`).join(", ");

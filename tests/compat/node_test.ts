@@ -88,6 +88,13 @@ Deno.test("control answers in the original's shape with what is in force", async
       active: true,
       message: "inflow set to 0.1 mL/s",
     }],
+    ["pumps", { pump_name: "Inflow", velocity: 0.1 }, {
+      status: "success",
+      pump_name: "Inflow",
+      velocity: 0.1,
+      active: true,
+      message: "Inflow set to 0.1 mL/s",
+    }],
     ["relays", { relay_name: "relay_2", command: "closed" }, {
       status: "success",
       states: { relay_1: "open", relay_2: "closed", relay_3: "open", relay_4: "open" },
