@@ -55,12 +55,18 @@ async function replayed(
   using recording = await openRecording(ask.from);
   const clock = new ManualClock();
   let ended = false;
-  const running = replay({ pace: MODES.exact, ...ask, recording, clock }).finally(() =>
+  let lastStepMs = 0;
+  const onStep: ReplayAsk["onStep"] = (step) => {
+    // Verifying afterwards reads files, in which time the clock goes on.
+    lastStepMs = clock.monotonicMs();
+    ask.onStep?.(step);
+  };
+  const running = replay({ pace: MODES.exact, ...ask, onStep, recording, clock }).finally(() =>
     ended = true
   );
   running.catch(() => {});
   while (!ended) await clock.advance(60_000);
-  return { report: await running, tookMs: clock.monotonicMs() };
+  return { report: await running, tookMs: lastStepMs };
 }
 
 /** A session written over time while it is recorded, by looks at everything between the writes. */
@@ -346,4 +352,23 @@ Deno.test("archives with links, and events that leave the folder, are refused be
   const { report } = await replayed({ from: at.path("fine.tar.gz"), target: at.target });
   assert.deepEqual(report.wrong, []);
   assert.deepEqual(contents(at.target), { "a/b": "x" });
+});
+
+Deno.test("a link that someone puts into the target is not followed", async () => {
+  using at = scratch();
+  await recordSession(at);
+  mkdirSync(at.path("elsewhere"));
+  let isLinked = false;
+  const running = replayed({
+    from: at.recording,
+    target: at.target,
+    onStep: ({ path, act }) => {
+      if (isLinked || act.kind !== "folder" || !path.endsWith("/Metadata")) return;
+      isLinked = true;
+      rmSync(join(at.target, path), { recursive: true });
+      symlinkSync(at.path("elsewhere"), join(at.target, path));
+    },
+  });
+  await assert.rejects(running, { name: "UnsafePath" });
+  assert.deepEqual([isLinked, readdirSync(at.path("elsewhere"))], [true, []]);
 });

@@ -6,12 +6,14 @@ import { CONTENTS_FILE, type EventLine, type Head, Line, LINES_FILE } from "./re
 
 /** Fast rather than small: XML shrinks tenfold at any level. */
 const LEVEL = 3;
+/** A first look at a large folder is not lost as a whole. */
+const LINES_WAITING_MAX = 500;
 
 export function digestOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Appends to a recording. What was given is on disk once `sync` returns. */
+/** Appends to a recording. What was given is on disk once `sync` returns, at the latest. */
 export class RecordingWriter implements Disposable {
   readonly #lines: number;
   readonly #contents: number;
@@ -71,6 +73,7 @@ export class RecordingWriter implements Disposable {
 
   #add(line: Line): void {
     this.#waiting.push(JSON.stringify(Line.parse(line)));
+    if (this.#waiting.length >= LINES_WAITING_MAX) this.sync();
   }
 }
 

@@ -103,16 +103,17 @@ export class ReplayTarget {
 
   /** @throws {UnsafePath} when someone put a link in the way. */
   #place(path: string): string {
-    const parts = path.split("/");
-    let folder = this.dir;
-    for (const part of parts) {
-      folder = join(folder, part);
-      const info = lstatSync(folder, { throwIfNoEntry: false });
-      if (info === undefined) break;
-      if (info.isSymbolicLink()) throw new UnsafePath(`"${folder}" is a link`);
+    let place = this.dir;
+    let isThere = true;
+    for (const part of path.split("/")) {
+      place = join(place, part);
+      const info = lstatSync(place, { throwIfNoEntry: false });
+      if (info?.isSymbolicLink()) throw new UnsafePath(`"${place}" is a link`);
+      isThere = info !== undefined;
+      if (!isThere) break;
     }
     const file = join(this.dir, path);
-    mkdirSync(dirname(file), { recursive: true });
+    if (!isThere) mkdirSync(dirname(file), { recursive: true });
     return file;
   }
 
