@@ -12,6 +12,7 @@ import {
   FileEntry,
   GridSquare,
 } from "./model.ts";
+import { ResultStore } from "./results/mod.ts";
 import { deleteAcquisition, deleteEntity, type DeleteRefusal } from "./service_delete.ts";
 import { AgentFeed, type AskAgent, type Unreachable } from "./service_feed.ts";
 import { type AcquisitionAsk, type Upsert, type UpsertRefusal, Upserts } from "./service_upsert.ts";
@@ -190,7 +191,9 @@ export class Epu extends EpuStore {
 
   /** Removes one entity that no file speaks for. */
   deleteEntity(id: string, actor: string): Promise<Result<null, DeleteRefusal>> {
-    return this.ingest.alone(() => deleteEntity(this.kv, this.ingest.committer, id, actor));
+    const results = new ResultStore(this.kv, this.options.clock, this);
+    const forget = (micrographId: string) => results.forget(micrographId, actor);
+    return this.ingest.alone(() => deleteEntity(this.kv, this.ingest.committer, id, actor, forget));
   }
 
   async close(): Promise<void> {

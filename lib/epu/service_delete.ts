@@ -25,6 +25,8 @@ import {
   tileKey,
 } from "./keys.ts";
 import { Acquisition, EntityRef, type FileEntry, type Micrograph } from "./model.ts";
+import { decisionPrefixes, settingsKey } from "./decisions/keys.ts";
+import { predictionPrefixes } from "./predictions/keys.ts";
 import { resultPrefixes } from "./results/mod.ts";
 
 const REMOVED_AT_ONCE = 400;
@@ -86,10 +88,13 @@ export async function deleteAcquisition(
     findingKey(id),
     orphanKey(id),
     ...resultPrefixes(id),
+    ...predictionPrefixes(id),
+    ...decisionPrefixes(id),
   ];
   for (const prefix of rest) {
     for await (const { key } of kv.list({ prefix })) await drop(key);
   }
+  await drop(settingsKey(id));
   const atlas = await kv.get(atlasKey(id)) as { id: string } | null;
   if (atlas !== null) await drop(atlasKey(id), entityKey(atlas.id));
   if (root !== null) {
@@ -129,6 +134,8 @@ export async function deleteEntity(
   committer: Committer,
   id: string,
   actor: string,
+  /** Takes a micrograph's results out of the statistics. */
+  forget: (micrographId: string) => Promise<void>,
 ): Promise<Result<null, DeleteRefusal>> {
   const stored = await kv.get(entityKey(id));
   if (stored === null) return refuse({ kind: "unknown" });
@@ -169,7 +176,8 @@ export async function deleteEntity(
   }
   const row = await kv.get(key) as { sources: object } | null;
   if (row === null) return refuse({ kind: "unknown" });
-  const others = Object.keys(row.sources).filter((one) => one !== source);
+  // Results of processing are no reason to keep it: they are taken back with it.
+  const others = Object.keys(row.sources).filter((one) => one !== source && one !== "processing");
   if (others.length > 0) {
     return refuse({ kind: "in-use", reason: `files speak for it: ${others.join(", ")}` });
   }
@@ -180,6 +188,7 @@ export async function deleteEntity(
   if (holes > 0 || (exposures !== undefined && exposures.listed + exposures.seen > 0)) {
     return refuse({ kind: "in-use", reason: "holes or micrographs belong to it" });
   }
+  if (ref.kind === "micrograph") await forget(id);
   await committer.run({
     acquisitionId: a,
     subject: a,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigFile } from "../config_schema.ts";
 import { silentLog } from "../log.ts";
-import { Epu, type OutboxEvent, Steering } from "./mod.ts";
+import { Epu, type OutboxEvent, ResultStore, Steering } from "./mod.ts";
 import { acquisitionKey } from "./keys.ts";
 import { acquisition, epuRig, hole, micrograph, square } from "./results/rig_test.ts";
 
@@ -73,4 +73,30 @@ Deno.test("two webhooks of one name, a short secret and a built-in authority's n
   ];
   for (const epu of bad) assert(!ConfigFile.safeParse({ epu }).success, JSON.stringify(epu));
   assert(ConfigFile.safeParse({ epu: { authorities: [hook], webhooks: [hook] } }).success);
+});
+
+Deno.test("a micrograph that is deleted leaves no trace in the statistics", async () => {
+  const rig = await epuRig();
+  await rig.put([[acquisitionKey("a1"), acquisition()]]);
+  await rig.squares(square(1));
+  await rig.holes(hole(1, 11));
+  await rig.micrographs(micrograph(1, 11, 1, { sources: {} }), micrograph(1, 11, 2));
+  const epu = await Epu.open({ ...rig, log: silentLog });
+  const results = new ResultStore(rig.kv, rig.clock, epu);
+  for (const n of [1, 2]) {
+    const taken = await results.take(
+      { id: `micrograph-${n}` },
+      { ctf: { maxResolutionA: 3 + n } },
+      {
+        actor: "token:pipeline",
+      },
+    );
+    assert(taken.ok);
+  }
+  const deleted = await epu.deleteEntity("micrograph-1", "user:anna");
+  assert(deleted.ok, JSON.stringify(deleted));
+  assert.equal((await results.summary("a1")).ctfResolution!.mean, 5);
+  assert.equal(await results.contribution("a1", "micrograph-1"), null);
+  await epu.close();
+  await rig.kv.close();
 });

@@ -90,6 +90,8 @@ function stays(next: ScoredHole, away: Away | null): boolean {
  * while the next hole is above it and falls from there on, so the turn is found by halving.
  */
 function bestRate({ holes, sums, next }: Square, cost: number): number {
+  // Without a way the first hole alone is the mean: exactly, or sums of rounded numbers would decide.
+  if (cost === 0) return worth(holes[next]!);
   const gone = next === 0 ? 0 : sums[next - 1]!;
   const rate = (k: number) => (sums[next + k - 1]! - gone) / (k + cost);
   let low = 1;
@@ -99,8 +101,7 @@ function bestRate({ holes, sums, next }: Square, cost: number): number {
     if (worth(holes[next + middle]!) > rate(middle)) low = middle + 1;
     else high = middle;
   }
-  // Without a way the first hole alone is the mean: exactly, or sums of rounded numbers would decide.
-  return cost === 0 ? worth(holes[next]!) : rate(low);
+  return rate(low);
 }
 
 function betterFirst(a: ScoredHole, b: ScoredHole): number {

@@ -15,7 +15,7 @@ export async function keepOverall(kv: Kv, snapshot: Snapshot): Promise<void> {
   const holes = scoredHoles(snapshot);
   if (holes.length === 0) return;
   const a = snapshot.acquisitionId;
-  const place = new Map(plannedOrder(snapshot, holes).map((id, i) => [id, i + 1]));
+  const place = new Map(plannedOrder(snapshot).map((id, i) => [id, i + 1]));
   const changed: (readonly [Deno.KvKey, Overall])[] = [];
   for (const [squareId, own] of Map.groupBy(holes, (hole) => hole.squareId)) {
     const overall = Overall.parse({

@@ -23,13 +23,21 @@ const GAIN_OVER = 100;
 const JUDGED_MAX = 300;
 const JUDGED_MIN = 8;
 
+/** Worked out once a snapshot: the proposal and the maps show the same. */
+const scored = new WeakMap<Snapshot, readonly ScoredHole[]>();
+const planned = new WeakMap<Snapshot, readonly number[]>();
+
 /** Scores of all open holes about which any model said anything. */
-export function scoredHoles(snapshot: Snapshot): ScoredHole[] {
+export function scoredHoles(snapshot: Snapshot): readonly ScoredHole[] {
+  const known = scored.get(snapshot);
+  if (known !== undefined) return known;
   const score = scorer(snapshot);
-  return openHoles(snapshot).flatMap((hole) => {
+  const found = openHoles(snapshot).flatMap((hole) => {
     const found = score(hole);
     return found === null ? [] : [{ ...hole, score: found }];
   });
+  scored.set(snapshot, found);
+  return found;
 }
 
 /**
@@ -45,7 +53,7 @@ export const bayes: DecisionAuthority = {
     const holes = scoredHoles(snapshot);
     const drafts = squareSkips(snapshot).map((one) => draft(snapshot, budget, one));
     if (holes.length === 0) return Promise.resolve(drafts);
-    const order = plannedOrder(snapshot, holes);
+    const order = plannedOrder(snapshot);
     const { explorationShare, exposuresPerHole } = snapshot.constraints;
     const mixed = withExploration(order, explorationShare, snapshot.acquisitionId);
     const squareOf = new Map(holes.map(({ id, squareId }) => [id, squareId]));
@@ -81,7 +89,9 @@ export const bayes: DecisionAuthority = {
 };
 
 /** The whole order, best first, from the square of the last exposure on. */
-export function plannedOrder(snapshot: Snapshot, holes: readonly ScoredHole[]): number[] {
+export function plannedOrder(snapshot: Snapshot): readonly number[] {
+  const known = planned.get(snapshot);
+  if (known !== undefined) return known;
   const squares = new Map(snapshot.squares.map((square) => [square.id, square]));
   const { travel } = snapshot.constraints;
   const nowhere = { stageXM: null, stageYM: null };
@@ -89,11 +99,13 @@ export function plannedOrder(snapshot: Snapshot, holes: readonly ScoredHole[]): 
     (newest, one) => newest === null || one.atMs > newest.atMs ? one : newest,
     null,
   );
-  return visitOrder(
-    holes,
+  const order = visitOrder(
+    scoredHoles(snapshot),
     (from, to) => costInHoles(travel, squares.get(from) ?? nowhere, squares.get(to) ?? nowhere),
     last?.squareId ?? null,
   );
+  planned.set(snapshot, order);
+  return order;
 }
 
 /** A model's word on the hole goes before its word on the square, on the metric before on every one. */
