@@ -11,6 +11,8 @@ interface Props {
   from: number;
   /** It may still write. */
   live: boolean;
+  /** It is over: what it did not write by now it never will. */
+  ended: boolean;
   /** Lines before `initial` exist. */
   cut: boolean;
 }
@@ -20,12 +22,13 @@ const LINES_MOST = 5000;
 const RETRY_MS = 2000;
 
 /** A run's output as it comes, with search; it stays at the end until a person scrolls up. */
-export default function RunLog({ id, number, initial, from, live, cut }: Props) {
+export default function RunLog({ id, number, initial, from, live, cut, ...props }: Props) {
   const text = useSignal(initial);
   const query = useSignal("");
   const follow = useSignal(true);
   const shortened = useSignal(cut);
   const active = useSignal(live);
+  const ended = useSignal(props.ended);
   const box = useRef<HTMLPreElement>(null);
 
   const lines = useComputed(() => {
@@ -86,7 +89,9 @@ export default function RunLog({ id, number, initial, from, live, cut }: Props) 
     begin();
     document.addEventListener("visibilitychange", begin);
     const stop = hearExperiments((changed) => {
-      if (changed.id !== id || isActive(changed.state) === active.value) return;
+      if (changed.id !== id) return;
+      ended.value = changed.endedAtMs !== null;
+      if (isActive(changed.state) === active.value) return;
       active.value = isActive(changed.state);
       // One that ends closes the log by itself, after its last line.
       if (active.value) begin();
@@ -137,7 +142,7 @@ export default function RunLog({ id, number, initial, from, live, cut }: Props) 
         }}
       >
         {text.value === ""
-          ? active.value ? "No output yet" : "This run wrote nothing"
+          ? ended.value ? "This run wrote nothing" : "No output yet"
           : lines.value.join("\n")}
       </pre>
       <p class="sub num log-foot">

@@ -110,6 +110,7 @@ export default define.page<typeof handler>(async function ExperimentPage(ctx) {
             initial={log.text}
             from={log.to}
             live={isActive(experiment.state)}
+            ended={experiment.endedAtMs !== null}
             cut={log.from > 0}
           />
         </section>
