@@ -58,9 +58,17 @@ export async function compileArguments(target?: string): Promise<string[]> {
     ...excluded.flatMap((path) => ["--exclude", path]),
     ...(target === undefined ? [] : ["--target", target]),
     "--output",
-    target === undefined ? "dist/holdfast" : `dist/holdfast-${target.split("-")[0]}`,
+    outputOf(target),
     "main.ts",
   ];
+}
+
+/** Deno adds `.exe` by itself. */
+function outputOf(target: string | undefined): string {
+  if (target === undefined) return "dist/holdfast";
+  return target.includes("windows")
+    ? "dist/holdfast-windows"
+    : `dist/holdfast-${target.split("-")[0]}`;
 }
 
 if (import.meta.main) {
