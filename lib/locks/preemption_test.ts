@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LOCK_TYPES, type LockType } from "./mod.ts";
-import { ask, granted, must, openRig, person, proofOf, refusalOf } from "./test_rig.ts";
+import { ask, granted, must, openRig, person, proofOf, refusalOf } from "../../tests/lock_rig.ts";
 
 const ANNA = person("anna");
 const BO = person("bo");

@@ -19,7 +19,7 @@ import {
   type RequestOutcome,
 } from "./mod.ts";
 import { ReplayedTable } from "./replayed_table.ts";
-import { passTime, person, proofOf } from "./test_rig.ts";
+import { passTime, person, proofOf } from "../../tests/lock_rig.ts";
 
 const LONG = Deno.env.get("HOLDFAST_LONG") === "1";
 const RUNS = LONG ? 1900 : 90;

@@ -3,7 +3,16 @@ import { setImmediate } from "node:timers";
 import { KvUnavailable } from "../kv.ts";
 import { accept } from "../result.ts";
 import { type LockDelivery, Locks } from "./mod.ts";
-import { ask, granted, must, openRig, passTime, person, proofOf, refusalOf } from "./test_rig.ts";
+import {
+  ask,
+  granted,
+  must,
+  openRig,
+  passTime,
+  person,
+  proofOf,
+  refusalOf,
+} from "../../tests/lock_rig.ts";
 
 const ANNA = person("anna");
 const BO = person("bo");

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { Locks } from "./mod.ts";
-import { ask, granted, must, openRig, passTime, person, proofOf, refusalOf } from "./test_rig.ts";
+import {
+  ask,
+  granted,
+  must,
+  openRig,
+  passTime,
+  person,
+  proofOf,
+  refusalOf,
+} from "../../tests/lock_rig.ts";
 
 const ANNA = person("anna");
 const BO = person("bo");

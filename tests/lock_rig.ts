@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { FaultyStore } from "../../tests/faulty_store.ts";
-import { ManualClock } from "../clock.ts";
-import { Kv } from "../kv.ts";
-import type { Result } from "../result.ts";
+import { FaultyStore } from "./faulty_store.ts";
+import { ManualClock } from "../lib/clock.ts";
+import { Kv } from "../lib/kv.ts";
+import type { Result } from "../lib/result.ts";
 import {
   type Asker,
   type Grant,
@@ -14,7 +14,7 @@ import {
   type Proof,
   type RequestOptions,
   type RequestOutcome,
-} from "./mod.ts";
+} from "../lib/locks/mod.ts";
 
 /** For tests of locks: a real store that fails on demand, and a clock the test moves. */
 export interface Rig {
