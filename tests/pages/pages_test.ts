@@ -169,18 +169,23 @@ Deno.test("pages on a simulated instrument, as a browser without scripts has the
   await t.step(
     "a device is driven by its form, and a wrong value comes back with the reason",
     async () => {
-      const done = await post(instrument, "/devices/stirrer", { op: "set", duty: "12,5" });
+      // A browser says who it is: what it has taken by hand is its own.
+      const [cookie] = (await textOf(instrument, "/devices")).headers.get("set-cookie")!.split(";");
+      const browser = { cookie: cookie! };
+      const done = await post(instrument, "/devices/stirrer", { op: "set", duty: "12,5" }, browser);
       assert.deepEqual([done.status, done.location], [303, "/devices/stirrer"]);
       assert.deepEqual(devices.view("stirrer")?.state.setpoint, { duty: 12.5 });
-      const wrong = await post(instrument, "/devices/stirrer", { op: "set", duty: "400" });
+      const wrong = await post(instrument, "/devices/stirrer", { op: "set", duty: "400" }, browser);
       assert.equal(wrong.status, 422);
       shows(mainOf(wrong.text), /role="alert"/);
       shows(mainOf(wrong.text), /value="400"/);
       shows(mainOf(wrong.text), /aria-invalid="true"/);
-      const unknown = await post(instrument, "/devices/stirrer", { op: "<explode>" });
+      const unknown = await post(instrument, "/devices/stirrer", { op: "<explode>" }, browser);
       assert.equal(unknown.status, 422);
       shows(mainOf(unknown.text), /has no operation "&lt;explode>"|&quot;&lt;explode>/);
       assert.equal((await post(instrument, "/devices/nothing", { op: "set" })).status, 404);
+      const back = { action: "release", device: "stirrer" };
+      assert.equal((await post(instrument, "/locks", back, browser)).status, 303);
     },
   );
 
