@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createApi, problemHandler } from "../http.ts";
 import { silentLog } from "../log.ts";
 import { epuImagesApi } from "./api_images.ts";
-import { epuRig, hole, micrograph, square } from "./results/test_rig.ts";
+import { epuRig, hole, micrograph, square } from "./results/rig_test.ts";
 import { Epu } from "./service.ts";
 
 const JPEG = new Uint8Array([0xff, 0xd8, 0xff, 0xe0]);

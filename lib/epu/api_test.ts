@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createApi, problemHandler } from "../http.ts";
 import { silentLog } from "../log.ts";
 import { epuApi } from "./api.ts";
-import { epuRig, hole, micrograph, square } from "./results/test_rig.ts";
+import { epuRig, hole, micrograph, square } from "./results/rig_test.ts";
 
 async function opened() {
   const rig = await epuRig();

@@ -1,6 +1,6 @@
 import type { Metric } from "../../quality/metrics.ts";
 import { METRICS } from "../../quality/metrics.ts";
-import { type ByModel, scoreOf, startWeights } from "../../quality/weights.ts";
+import { type ByModel, scoreOf } from "../../quality/weights.ts";
 import {
   byEpuOrder,
   type DecisionAuthority,
@@ -130,11 +130,9 @@ function scoreBy(
     const models = Object.keys(predictions);
     if (models.length === 0) return [];
     const known = weights[metric];
-    // A metric nothing was learnt of yet: all models alike, and those unknown to its weights like the least.
-    const own = known === undefined ? startWeights(models) : {
-      ...Object.fromEntries(models.map((model) => [model, Math.min(...Object.values(known))])),
-      ...known,
-    };
+    // A metric nothing was learnt of yet: all models alike. One unknown to its weights: like the least.
+    const least = known === undefined ? 1 : Math.min(...Object.values(known));
+    const own = Object.fromEntries(models.map((model) => [model, known?.[model] ?? least]));
     return [{ weights: own, predictions }];
   }));
 }
@@ -177,14 +175,14 @@ function gainOf(holes: readonly ScoredHole[], order: readonly number[]): number 
 function confidenceOf(snapshot: Snapshot): number | null {
   const score = scorer(snapshot);
   const holes = new Map(snapshot.holes.map((hole) => [hole.id, hole]));
-  const judged = snapshot.observations
-    .toSorted((a, b) => b.atMs - a.atMs || a.holeId - b.holeId)
-    .flatMap(({ holeId, quality }) => {
-      const hole = holes.get(holeId);
-      const found = hole === undefined ? null : score(hole);
-      return found === null || quality === null ? [] : [{ score: found, quality }];
-    })
-    .slice(0, JUDGED_MAX);
+  const newest = snapshot.observations.toSorted((a, b) => b.atMs - a.atMs || a.holeId - b.holeId);
+  const judged: { score: number; quality: number }[] = [];
+  for (const { holeId, quality } of newest) {
+    if (judged.length === JUDGED_MAX) break;
+    const hole = quality === null ? undefined : holes.get(holeId);
+    const found = hole === undefined ? null : score(hole);
+    if (found !== null) judged.push({ score: found, quality: quality! });
+  }
   if (judged.length < JUDGED_MIN) return null;
   let pairs = 0;
   let agree = 0;
