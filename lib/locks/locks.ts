@@ -24,6 +24,7 @@ import {
   type Asker,
   type GateRefusal,
   type Grant,
+  GROUP_DEVICES_MAX,
   type GroupLock,
   type HeldRefusal,
   LockAsk,
@@ -138,7 +139,7 @@ export class Locks implements face.LockService {
     options: face.RequestOptions = {},
   ): Promise<Decision<RequestOutcome>> {
     const { idempotencyKey = null, signal, respondAsync = false } = options;
-    const wrong = this.#wrongWith(ask, asker, idempotencyKey);
+    const wrong = this.#wrongWith(ask, idempotencyKey);
     if (wrong !== null) return refuse(wrong);
     if (signal?.aborted) return refuse(gaveUp());
     const request = { id: newId(this.clock), ask, asker, idempotencyKey, async: respondAsync };
@@ -352,10 +353,16 @@ export class Locks implements face.LockService {
    * All devices or none, for `ttlMs` from now, `null` for until released; gives their fences. Devices the
    * actor holds already keep their fence and are renewed. Never waits, and takes from nobody.
    *
-   * @throws {RangeError} for a `ttlMs` that is not positive. @throws {KvUnavailable}
+   * @throws {RangeError} for a `ttlMs` that is not positive, or more devices than a group takes.
+   * @throws {KvUnavailable}
    */
   async grantAll(ask: GrantAllAsk): Promise<Result<Record<string, number>, HeldRefusal>> {
     if (ask.ttlMs !== null) checkTtl(ask.ttlMs);
+    if (ask.deviceIds.length > GROUP_DEVICES_MAX) {
+      throw new RangeError(
+        `Cannot grant ${ask.deviceIds.length} devices at once: ${GROUP_DEVICES_MAX} are the most`,
+      );
+    }
     const id = newId(this.clock);
     return await this.#loop.run((draft) => decideGrantAll(draft, id, ask));
   }
@@ -446,7 +453,7 @@ export class Locks implements face.LockService {
     }
   }
 
-  #wrongWith(ask: LockAsk, _asker: Asker, idempotencyKey: string | null): LockRefusal | null {
+  #wrongWith(ask: LockAsk, idempotencyKey: string | null): LockRefusal | null {
     const parsed = LockAsk.safeParse(ask);
     if (!parsed.success) {
       const { path, message } = parsed.error.issues[0]!;
