@@ -61,8 +61,8 @@ export function coordinationCompat(coordination: Coordination): Hono<HoldfastEnv
     return coordination.socket(c.req.raw, actorOf(c.get("principal")));
   });
 
-  for (const [path, allow] of Object.entries(TAKES)) {
-    api.all(path, (c) => c.json({ detail: "Method Not Allowed" }, 405, { allow }));
+  for (const path of ["/api/lock/request", "/api/lock/release"]) {
+    api.get(path, (c) => c.json({ detail: "Method Not Allowed" }, 405, { allow: "POST" }));
   }
   return api;
 }
@@ -77,7 +77,13 @@ export function locksFaceOnly(): Hono<HoldfastEnv> {
     .get("/openapi.json", onLocksFace((c) => c.redirect("/api/openapi.json", 302)))
     .all(
       "*",
-      onLocksFace((c) => ASIDE.test(c.req.path) ? null : c.json({ detail: "Not Found" }, 404)),
+      onLocksFace((c) => {
+        if (ASIDE.test(c.req.path)) return null;
+        const allow = allowOf(c.req.path);
+        return allow === null
+          ? c.json({ detail: "Not Found" }, 404)
+          : c.json({ detail: "Method Not Allowed" }, 405, { allow });
+      }),
     );
 }
 

@@ -2,10 +2,10 @@ import { z } from "@hono/zod-openapi";
 import { AuditAction, DeviceName, DeviceNames, LockMode, LockType, MAX_LEASE_MS } from "./model.ts";
 
 /** What the native interface is asked: bodies, queries and headers, in `snake_case`. */
-export const Ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "must be a ULID");
+const Ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "must be a ULID");
 
 export const LockId = z.object({
-  id: Ulid.openapi({ example: "01KFPS2Y8E9N6VYPTT1MYH05CQ" }),
+  id: z.string().min(1).max(64).openapi({ example: "01KFPS2Y8E9N6VYPTT1MYH05CQ" }),
 });
 
 /** Epoch milliseconds or RFC 3339. */
