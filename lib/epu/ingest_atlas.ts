@@ -21,7 +21,8 @@ export type AtlasChoice =
 /** An EPU path on this machine, forward slashes; `null` where no drive is mapped. */
 export function mappedPath(epuPath: string, drives: readonly DriveMapping[]): string | null {
   const path = slashed(epuPath);
-  for (const { from, to } of drives) {
+  // A folder of a drive that is mapped by itself comes before its drive.
+  for (const { from, to } of drives.toSorted((a, b) => b.from.length - a.from.length)) {
     const prefix = slashed(from).replace(/\/+$/, "");
     const rest = path.slice(prefix.length);
     // Windows does not tell upper from lower case.
