@@ -25,6 +25,13 @@ export interface TakenFile {
   readonly unchanged?: boolean;
 }
 
+/** Codes of findings, the same as those of a validation. */
+const CODES = {
+  "not-xml": "broken-xml",
+  refused: "refused-xml",
+  incomplete: "content-is-not-what-the-name-says",
+} as const;
+
 export type Reading =
   /** Being written, or cut off: look again later. */
   | { readonly kind: "unfinished"; readonly text: string }
@@ -68,7 +75,7 @@ export function readingOf(
       error: text,
       file: null,
       findings: [{
-        code: kind === "refused" ? `refused-${read.refusal.reason}` : kind,
+        code: CODES[kind],
         severity: "error",
         path,
         where: kind === "not-xml"
@@ -89,7 +96,7 @@ export function readingOf(
       error: `Not EPU's: ${what}`,
       file,
       findings: [...findings, {
-        code: file.kind === "foreign" ? "foreign-product" : "unknown-file",
+        code: file.kind === "foreign" ? "other-product" : "unknown-content",
         severity: "info",
         path,
         where: null,

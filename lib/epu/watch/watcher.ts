@@ -246,7 +246,7 @@ export class Watcher {
     }
     for (const path of strayLinks) {
       this.#tellOnce(root, path, "ignored", {
-        code: "link-outside",
+        code: "link-skipped",
         severity: "warning",
         path,
         where: null,
@@ -467,8 +467,8 @@ export class Watcher {
       return null;
     }
     return this.#tellFailure(key, one, named, "truncated", text, {
-      code: "truncated-file",
-      severity: "error",
+      code: "truncated-xml",
+      severity: "warning",
       path: one.path,
       where: null,
       text: `${text}, ${
@@ -485,7 +485,7 @@ export class Watcher {
     if (this.#marks.get(key)?.state === "unreadable") return null;
     const text = error instanceof Error ? error.message : String(error);
     return this.#tellFailure(key, one, named, "unreadable", text, {
-      code: tooLarge ? "too-large" : "unreadable-file",
+      code: tooLarge ? "refused-xml" : "unreadable-file",
       severity: "error",
       path: one.path,
       where: null,

@@ -268,7 +268,7 @@ Deno.test("a file that stays unfinished is shown as truncated after five minutes
   assert.equal((await store.counts(acquisition!.id))!.filesTruncated, 1);
   const found = await store.findings({ acquisitionId: acquisition!.id, limit: 10 });
   assert.deepEqual(found.items.map(({ code, path }) => ({ code, path })), [
-    { code: "truncated-file", path: cut.path },
+    { code: "truncated-xml", path: cut.path },
   ]);
   run.fs.write(at, cut.bytes, cut.atMs);
   await run.settle();
@@ -310,8 +310,8 @@ Deno.test("a link that leads out of the folder is not followed, and said", async
   const store = new EpuStore(run.kv);
   const { items } = await store.findings({ acquisitionId: null, limit: 10 });
   assert.deepEqual(
-    items.map(({ code }) => code).filter((code) => code === "link-outside"),
-    ["link-outside"],
+    items.map(({ code }) => code).filter((code) => code === "link-skipped"),
+    ["link-skipped"],
   );
   await run.end();
 });
