@@ -18,6 +18,7 @@ const BENCHES = [
   "stream",
   "telemetry",
   "epu_read",
+  "epu_ingest",
   "locks_http",
 ];
 

@@ -12,6 +12,31 @@ const TIMES = new Set([
   "tries",
 ]);
 
+/** Parts of the store that say what EPU's files said; the others are what was made of it. */
+const KNOWLEDGE = new Set([
+  "acquisition",
+  "acquisition_by_epu",
+  "folder",
+  "count",
+  "atlas",
+  "atlas_file",
+  "tile",
+  "tile_by_square",
+  "square",
+  "hole",
+  "hole_by_id",
+  "micrograph",
+  "micrograph_by_hole",
+  "micrograph_by_stem",
+  "micrograph_by_unique_id",
+  "entity_by_id",
+  "observation",
+  "file",
+  "orphan",
+  "orphan_part",
+  "finding",
+]);
+
 /**
  * Everything kept of cryo-EM sessions as one text, equal for two stores exactly when they know the same: ids
  * of ours are named by what they stand for, times of seeing are left out, lines are sorted. `files`: manifest
@@ -43,9 +68,7 @@ export async function canonicalDump(
   const lines: string[] = [];
   for (const { key, value } of rows) {
     const kind = String(key[1]);
-    if (!files && kind === "file") continue;
-    // How far a sender is with them says nothing of what is known.
-    if (kind === "shipped" || kind === "outbox") continue;
+    if (!KNOWLEDGE.has(kind) || (!files && kind === "file")) continue;
     lines.push(JSON.stringify([key, value], (name, part) => canonical(name, part, names)));
   }
   return lines.sort().join("\n");

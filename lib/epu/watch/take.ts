@@ -29,7 +29,7 @@ export interface TakenFile {
 const CODES = {
   "not-xml": "broken-xml",
   refused: "refused-xml",
-  incomplete: "content-is-not-what-the-name-says",
+  incomplete: "refused-xml",
 } as const;
 
 export type Reading =
