@@ -31,25 +31,30 @@ export function visitOrder(
   cost: (fromSquareId: number, toSquareId: number) => number,
   start: number | null = null,
 ): number[] {
+  return [...visits(holes, cost, start)];
+}
+
+/** `visitOrder` hole by hole, so that whoever asks can let others have their turn between. */
+export function* visits(
+  holes: readonly ScoredHole[],
+  cost: (fromSquareId: number, toSquareId: number) => number,
+  start: number | null,
+): Generator<number, void, void> {
   const squares = squaresOf(holes);
-  const order: number[] = [];
   let here: Square | null = squares.find(({ id }) => id === start) ?? null;
   const from = () => here?.id ?? start;
-  while (order.length < holes.length) {
+  for (;;) {
     const away = bestAway(squares, here, (to) => from() === null ? 0 : cost(from()!, to));
     // Stay as long as the next hole here is worth as much as the best elsewhere on average.
     while (here !== null && here.next < here.holes.length) {
       if (!stays(here.holes[here.next]!, away)) break;
-      order.push(here.holes[here.next]!.id);
-      here.next++;
+      yield here.holes[here.next++]!.id;
     }
-    if (away === null) break;
+    if (away === null) return;
     here = away.square;
     // One goes there to expose at least one hole, so every way brings the end nearer.
-    order.push(here.holes[here.next]!.id);
-    here.next++;
+    yield here.holes[here.next++]!.id;
   }
-  return order;
 }
 
 interface Away {

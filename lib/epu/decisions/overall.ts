@@ -12,10 +12,10 @@ const HOLES_MAX = 900;
 
 /** Keeps what all models together say, hole by hole, with its place in the order: what the maps show. */
 export async function keepOverall(kv: Kv, snapshot: Snapshot): Promise<void> {
-  const holes = scoredHoles(snapshot);
+  const holes = await scoredHoles(snapshot);
   if (holes.length === 0) return;
   const a = snapshot.acquisitionId;
-  const place = new Map(plannedOrder(snapshot).map((id, i) => [id, i + 1]));
+  const place = new Map((await plannedOrder(snapshot)).map((id, i) => [id, i + 1]));
   const changed: (readonly [Deno.KvKey, Overall])[] = [];
   for (const [squareId, own] of Map.groupBy(holes, (hole) => hole.squareId)) {
     const overall = Overall.parse({

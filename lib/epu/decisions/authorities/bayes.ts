@@ -11,8 +11,9 @@ import {
   type Snapshot,
   type SnapshotHole,
 } from "../authority.ts";
+import { Breath } from "../../breath.ts";
 import type { ProposalDraft } from "../model.ts";
-import { type ScoredHole, visitOrder, withExploration } from "../order.ts";
+import { type ScoredHole, visits, withExploration } from "../order.ts";
 import { costInHoles } from "../travel.ts";
 
 /** Squares thought worse than this are proposed to be skipped. Source: SmartEM's thresholds. */
@@ -24,19 +25,31 @@ const JUDGED_MAX = 300;
 const JUDGED_MIN = 8;
 
 /** Worked out once a snapshot: the proposal and the maps show the same. */
-const scored = new WeakMap<Snapshot, readonly ScoredHole[]>();
-const planned = new WeakMap<Snapshot, readonly number[]>();
+const scored = new WeakMap<Snapshot, Promise<readonly ScoredHole[]>>();
+const planned = new WeakMap<Snapshot, Promise<readonly number[]>>();
 
 /** Scores of all open holes about which any model said anything. */
-export function scoredHoles(snapshot: Snapshot): readonly ScoredHole[] {
-  const known = scored.get(snapshot);
-  if (known !== undefined) return known;
-  const score = scorer(snapshot);
-  const found = openHoles(snapshot).flatMap((hole) => {
-    const found = score(hole);
-    return found === null ? [] : [{ ...hole, score: found }];
+export function scoredHoles(snapshot: Snapshot): Promise<readonly ScoredHole[]> {
+  return once(scored, snapshot, async () => {
+    const score = scorer(snapshot);
+    const breath = new Breath();
+    const found: ScoredHole[] = [];
+    for (const hole of openHoles(snapshot)) {
+      const known = score(hole);
+      if (known !== null) found.push({ ...hole, score: known });
+      await breath.take();
+    }
+    return found;
   });
-  scored.set(snapshot, found);
+}
+
+function once<T>(
+  known: WeakMap<Snapshot, Promise<T>>,
+  snapshot: Snapshot,
+  make: () => Promise<T>,
+): Promise<T> {
+  let found = known.get(snapshot);
+  if (found === undefined) known.set(snapshot, found = make());
   return found;
 }
 
@@ -49,11 +62,11 @@ export const bayes: DecisionAuthority = {
   name: "bayes",
   version: "1",
   kinds: ["squareOrder", "squareSkip", "holeOrder"],
-  propose(snapshot, budget) {
-    const holes = scoredHoles(snapshot);
+  async propose(snapshot, budget) {
+    const holes = await scoredHoles(snapshot);
     const drafts = squareSkips(snapshot).map((one) => draft(snapshot, budget, one));
-    if (holes.length === 0) return Promise.resolve(drafts);
-    const order = plannedOrder(snapshot);
+    if (holes.length === 0) return drafts;
+    const order = await plannedOrder(snapshot);
     const { explorationShare, exposuresPerHole } = snapshot.constraints;
     const mixed = withExploration(order, explorationShare, snapshot.acquisitionId);
     const squareOf = new Map(holes.map(({ id, squareId }) => [id, squareId]));
@@ -84,28 +97,33 @@ export const bayes: DecisionAuthority = {
         reasons,
       }),
     );
-    return Promise.resolve(drafts);
+    return drafts;
   },
 };
 
 /** The whole order, best first, from the square of the last exposure on. */
-export function plannedOrder(snapshot: Snapshot): readonly number[] {
-  const known = planned.get(snapshot);
-  if (known !== undefined) return known;
-  const squares = new Map(snapshot.squares.map((square) => [square.id, square]));
-  const { travel } = snapshot.constraints;
-  const nowhere = { stageXM: null, stageYM: null };
-  const last = snapshot.observations.reduce<Snapshot["observations"][number] | null>(
-    (newest, one) => newest === null || one.atMs > newest.atMs ? one : newest,
-    null,
-  );
-  const order = visitOrder(
-    scoredHoles(snapshot),
-    (from, to) => costInHoles(travel, squares.get(from) ?? nowhere, squares.get(to) ?? nowhere),
-    last?.squareId ?? null,
-  );
-  planned.set(snapshot, order);
-  return order;
+export function plannedOrder(snapshot: Snapshot): Promise<readonly number[]> {
+  return once(planned, snapshot, async () => {
+    const squares = new Map(snapshot.squares.map((square) => [square.id, square]));
+    const { travel } = snapshot.constraints;
+    const nowhere = { stageXM: null, stageYM: null };
+    const last = snapshot.observations.reduce<Snapshot["observations"][number] | null>(
+      (newest, one) => newest === null || one.atMs > newest.atMs ? one : newest,
+      null,
+    );
+    const steps = visits(
+      await scoredHoles(snapshot),
+      (from, to) => costInHoles(travel, squares.get(from) ?? nowhere, squares.get(to) ?? nowhere),
+      last?.squareId ?? null,
+    );
+    const breath = new Breath();
+    const order: number[] = [];
+    for (const id of steps) {
+      order.push(id);
+      await breath.take();
+    }
+    return order;
+  });
 }
 
 /** A model's word on the hole goes before its word on the square, on the metric before on every one. */
