@@ -78,7 +78,7 @@ export function wrongArrow({ from, to }: Import): string | null {
   const source = roomOf(from);
   const target = roomOf(to);
   if (source === target || /_test\.tsx?$/.test(from)) return null;
-  const isModel = /^lib\/[^/]+\/model\.ts$/.test(to);
+  const isModel = /^lib\/[^/]+\/([^/]+\/)?model\.ts$/.test(to);
   // A large domain shows a face for each of its parts: `lib/epu/tools/mod.ts`.
   const isFace = /^lib\/[^/]+\/(?:[^/]+\/)?mod\.ts$/.test(to);
   switch (source) {
