@@ -147,11 +147,9 @@ export class Coordination {
     if (lock === null || !lock.deviceIds.includes(device_name)) {
       return { status: 404, body: { detail: `No lock found for device ${device_name}` } };
     }
-    if (shownHash(lock_key) !== this.#locks.keyHash(lock)) {
-      return { status: 403, body: { detail: "Invalid lock key" } };
-    }
     if (userOf(lock) !== user_id) {
-      return { status: 403, body: { detail: "Not authorized to release this lock" } };
+      const keyIsRight = shownHash(lock_key) === this.#locks.keyHash(lock);
+      return keyIsRight ? NOT_AUTHORIZED : INVALID_KEY;
     }
     const released = await this.#locks.release(
       lock.id,
@@ -171,7 +169,7 @@ export class Coordination {
       case "lock-unknown":
         return { status: 404, body: { detail: `No lock found for device ${device_name}` } };
       default:
-        return { status: 403, body: { detail: "Not authorized to release this lock" } };
+        return shownHash(lock_key) === this.#locks.keyHash(lock) ? NOT_AUTHORIZED : INVALID_KEY;
     }
   }
 
@@ -257,6 +255,12 @@ export class Coordination {
 const STORE_UNAVAILABLE: Reply = {
   status: 503,
   body: { detail: "The store does not answer; nothing was changed", code: "store_unavailable" },
+};
+
+const INVALID_KEY: Reply = { status: 403, body: { detail: "Invalid lock key" } };
+const NOT_AUTHORIZED: Reply = {
+  status: 403,
+  body: { detail: "Not authorized to release this lock" },
 };
 
 /** Behind a login that login owns the lock, and `user_id` tells its users apart; else it is all there is. */
