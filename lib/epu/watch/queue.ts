@@ -15,6 +15,17 @@ export interface Waiting {
   tries: number;
 }
 
+interface Timed {
+  readonly dueMs: number;
+  /** Those due at the same moment come in the order in which they were put. */
+  readonly order: number;
+  readonly one: Waiting;
+}
+
+function isBefore(a: Timed, b: Timed): boolean {
+  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
+}
+
 /** Ranks from here on are exposures: there are many of them, and people wait for them. */
 const EXPOSURE_RANK = 4;
 const EXPOSURE_SLOT = 8;
@@ -28,8 +39,9 @@ export class WorkQueue {
   readonly #byPath = new Map<string, Waiting>();
   readonly #ready = new Map<number, Set<Waiting>>();
   /** Binary heap by `dueMs`; entries that moved meanwhile are skipped when they surface. */
-  readonly #timed: { readonly dueMs: number; readonly one: Waiting }[] = [];
+  readonly #timed: Timed[] = [];
   #given = 0;
+  #pushed = 0;
 
   get size(): number {
     return this.#byPath.size;
@@ -43,7 +55,7 @@ export class WorkQueue {
   put(key: string, one: Waiting): void {
     this.#byPath.set(key, one);
     this.#ready.get(one.rank)?.delete(one);
-    this.#push({ dueMs: one.dueMs, one });
+    this.#push({ dueMs: one.dueMs, order: this.#pushed++, one });
   }
 
   delete(key: string): void {
@@ -87,22 +99,22 @@ export class WorkQueue {
     }
   }
 
-  #isCurrent({ dueMs, one }: { dueMs: number; one: Waiting }): boolean {
+  #isCurrent({ dueMs, one }: Timed): boolean {
     return one.dueMs === dueMs && this.#byPath.get(`${one.root}/${one.path}`) === one;
   }
 
-  #push(entry: { dueMs: number; one: Waiting }): void {
+  #push(entry: Timed): void {
     const heap = this.#timed;
     heap.push(entry);
     for (let i = heap.length - 1; i > 0;) {
       const up = (i - 1) >> 1;
-      if (heap[up]!.dueMs <= heap[i]!.dueMs) break;
+      if (!isBefore(heap[i]!, heap[up]!)) break;
       [heap[up], heap[i]] = [heap[i]!, heap[up]!];
       i = up;
     }
   }
 
-  #pop(): { dueMs: number; one: Waiting } {
+  #pop(): Timed {
     const heap = this.#timed;
     const top = heap[0]!;
     const last = heap.pop()!;
@@ -112,8 +124,8 @@ export class WorkQueue {
         const left = 2 * i + 1;
         if (left >= heap.length) break;
         const right = left + 1;
-        const least = right < heap.length && heap[right]!.dueMs < heap[left]!.dueMs ? right : left;
-        if (heap[i]!.dueMs <= heap[least]!.dueMs) break;
+        const least = right < heap.length && isBefore(heap[right]!, heap[left]!) ? right : left;
+        if (!isBefore(heap[least]!, heap[i]!)) break;
         [heap[i], heap[least]] = [heap[least]!, heap[i]!];
         i = least;
       }
