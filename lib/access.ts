@@ -27,6 +27,8 @@ const READ_RUN: Rule = { role: "observer", experiment: "own" };
 const LOOK: Rule = { role: "observer" };
 const DRIVE: Rule = { role: "operator", scope: "devices", experiment: "yes" };
 const OPERATE: Rule = { role: "operator", scope: "devices" };
+/** Cryo-EM sessions: what processing found, what people decide. */
+const STEER: Rule = { role: "operator", scope: "epu" };
 const SUBMIT: Rule = { role: "operator", scope: "experiments" };
 const OWN_RUN: Rule = { role: "admin", scope: "experiments", experiment: "own" };
 const MINT: Rule = { role: "operator", scope: "admin" };
@@ -100,6 +102,34 @@ export const ACCESS: readonly AccessEntry[] = [
     "/api/v1/experiments/:id/phase",
     "/api/v1/experiments/:id/notes",
   ),
+
+  ...on(
+    "POST",
+    STEER,
+    "/api/v1/epu/micrographs/:name/results",
+    "/api/v1/epu/acquisitions/:id/proposals",
+    "/api/v1/epu/acquisitions/:id/proposals/refresh",
+    "/api/v1/epu/acquisitions/:id/proposals/:proposal/approve",
+    "/api/v1/epu/acquisitions/:id/proposals/:proposal/reject",
+    "/api/v1/epu/acquisitions/:id/decisions",
+    "/api/v1/epu/acquisitions/:id/decisions/:decision/retry",
+    "/api/v1/epu/acquisitions/:id/pause",
+    "/api/v1/epu/acquisitions/:id/resume",
+    "/api/v1/epu/acquisitions/:id/close",
+    "/api/v1/epu/acquisitions/:id/reopen",
+    "/api/v1/epu/agents/:agent/sessions/:session/instructions",
+    "/api/v1/epu/instructions/:instruction/cancel",
+    "/api/v1/epu/dead-letters/:consumer/:seq/replay",
+  ),
+  ...on("PATCH", STEER, "/api/v1/epu/acquisitions/:id/decision-settings"),
+  ...on(
+    "PUT",
+    STEER,
+    "/api/v1/epu/automation",
+    "/api/v1/epu/acquisitions/:id/squares/:square/note",
+  ),
+  ...on("DELETE", STEER, "/api/v1/epu/dead-letters/:consumer/:seq"),
+  ...on("DELETE", { role: "admin", scope: "epu" }, "/api/v1/epu/acquisitions/:id"),
 
   // The originals' hub.
   ...on(

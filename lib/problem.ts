@@ -42,6 +42,8 @@ export const PROBLEMS = {
   "active-limit": { status: 429, title: "Too many active experiments for one owner" },
   "script-rejected": { status: 422, title: "The script cannot be accepted" },
   "runner-unavailable": { status: 503, title: "This machine cannot run that kind of script" },
+  "not-open": { status: 409, title: "It is no longer open to this" },
+  "in-use": { status: 409, title: "It cannot be deleted: something still needs it" },
   "precondition-failed": { status: 412, title: "What you saw has changed since" },
   "store-unavailable": { status: 503, title: "The store cannot be written" },
   "disk-full": { status: 507, title: "The disk is full" },

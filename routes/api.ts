@@ -2,7 +2,14 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { alarmsApi } from "../lib/alarms/mod.ts";
 import { authApi } from "../lib/auth/mod.ts";
 import { devicesApi } from "../lib/devices/mod.ts";
-import { epuApi, epuImagesApi } from "../lib/epu/mod.ts";
+import {
+  epuAcquisitionsApi,
+  epuApi,
+  epuDecisionsApi,
+  epuImagesApi,
+  epuResultsApi,
+  epuSteeringApi,
+} from "../lib/epu/mod.ts";
 import { eventsApi } from "../lib/events_api.ts";
 import { experimentsApi } from "../lib/experiments/mod.ts";
 import { createApi, type HoldfastEnv } from "../lib/http.ts";
@@ -38,5 +45,10 @@ export function nativeApi(instrument: Instrument): OpenAPIHono<HoldfastEnv> {
   api.route("/", authApi(auth));
   api.route("/", epuApi(instrument.epu));
   api.route("/", epuImagesApi(instrument.epu));
+  const { epu, steering } = instrument;
+  api.route("/", epuAcquisitionsApi(epu, steering.decisions, clock));
+  api.route("/", epuResultsApi(epu, steering.results));
+  api.route("/", epuDecisionsApi(epu, steering.decisions));
+  api.route("/", epuSteeringApi(steering));
   return api;
 }

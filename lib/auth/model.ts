@@ -6,7 +6,7 @@ export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 
 /** What a token may touch where it may not touch everything; an empty list is everything its role may. */
-export const SCOPES = ["devices", "experiments", "telemetry", "admin"] as const;
+export const SCOPES = ["devices", "experiments", "telemetry", "epu", "admin"] as const;
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
 
@@ -20,7 +20,7 @@ export type Principal =
     readonly tokenId: string;
     readonly name: string;
     readonly role: Role;
-    /** Empty: all that the role may. Else only these: `devices`, `experiments`, `telemetry`, `admin`. */
+    /** Empty: all that the role may. Else only these: `devices`, `experiments`, `telemetry`, `epu`, `admin`. */
     readonly scopes: readonly string[];
   }
   /** A running script: reads everything, drives only its experiment's devices. */

@@ -1,5 +1,9 @@
 export { epuApi } from "./api.ts";
+export { epuAcquisitionsApi } from "./api_acquisitions.ts";
+export { epuDecisionsApi } from "./api_decisions.ts";
 export { epuImagesApi } from "./api_images.ts";
+export { epuResultsApi } from "./api_results.ts";
+export { epuSteeringApi } from "./api_steering.ts";
 export { isFinished, isTarget } from "./counts.ts";
 export { canonicalDump } from "./dump.ts";
 export type { Taken } from "./ingest.ts";

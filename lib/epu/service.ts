@@ -85,6 +85,11 @@ export class Epu extends EpuStore {
     return this.#roots.get(root) ?? null;
   }
 
+  /** Where atlases lie, beside the folder itself, that sessions of the watched folder `root` point to. */
+  atlasRootsOf(root: string): readonly string[] {
+    return this.options.folders?.find(({ name }) => name === root)?.atlasRoots ?? [];
+  }
+
   /** Takes files in; resolves once they are on the disk. */
   take(files: readonly Taken[]): Promise<void> {
     return this.ingest.take(files);

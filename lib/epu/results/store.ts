@@ -59,6 +59,8 @@ export type MetricSummaries = Partial<Record<Metric, MetricSummary>>;
 export interface TrendQuery {
   readonly acquisitionId: string;
   readonly metric: Metric;
+  /** Of this square only. */
+  readonly squareId?: number;
   readonly fromMs?: number;
   readonly toMs?: number;
   /** Values the rolling median is taken over. */
@@ -157,13 +159,14 @@ export class ResultStore {
   /** A metric over the time of exposure, with its rolling median. */
   async trend(query: TrendQuery): Promise<MedianPoint[]> {
     const { acquisitionId, metric, fromMs = -Infinity, toMs = Infinity, window, countMax } = query;
+    const isOf = (squareId: number) => query.squareId === undefined || query.squareId === squareId;
     const points: { atMs: number; value: number }[] = [];
     const breath = new Breath();
     for await (const { value } of this.kv.list({ prefix: contributionKey(acquisitionId) })) {
       // As stored: fifty thousand of them are not parsed for two numbers each.
-      const { atMs, metrics } = value as Contribution;
+      const { atMs, metrics, squareId } = value as Contribution;
       const found = metrics[metric]?.value;
-      if (found !== undefined) points.push({ atMs, value: found });
+      if (found !== undefined && isOf(squareId)) points.push({ atMs, value: found });
       await breath.take();
     }
     points.sort((a, b) => a.atMs - b.atMs);
