@@ -117,8 +117,8 @@ export function epuApi(epu: EpuStore): OpenAPIHono<HoldfastEnv> {
 
   api.openapi(micrographsRoute, async (c) => {
     const { id: acquisitionId } = await acquisitionOf(c.req.valid("param").id);
-    const { limit, after, fields, square, hole, seen, from, to, resolution_max, processed } = c.req
-      .valid("query");
+    const { limit, after, fields, square, hole, seen, from, to, resolution_max, processed, order } =
+      c.req.valid("query");
     if (hole !== undefined && square === undefined) {
       throw invalidRequest([{ path: "hole", message: 'needs "square" beside it', in: "query" }]);
     }
@@ -129,6 +129,7 @@ export function epuApi(epu: EpuStore): OpenAPIHono<HoldfastEnv> {
         after,
         squareId: square,
         holeId: hole,
+        newestFirst: order === "newest",
         filters: given({
           seen,
           fromMs: from,

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { createApi, type HoldfastEnv, problems } from "../http.ts";
 import { Problem } from "../problem.ts";
 import { micrographNamed } from "./api.ts";
-import { firstPicture } from "./images/mod.ts";
+import { firstPicture, picturesOf } from "./images/mod.ts";
 import { AcquisitionParams, HoleParams, SquareParams } from "./routes.ts";
 import type { Epu } from "./service.ts";
 
@@ -94,12 +94,4 @@ export function epuImagesApi(epu: Epu): OpenAPIHono<HoldfastEnv> {
     },
   );
   return api;
-}
-
-/** Where the picture of an image may be: the path itself, or beside its xml under the same stem. */
-function picturesOf(path: string | null): string[] {
-  if (path === null) return [];
-  if (/\.(jpe?g|png|mrc)$/i.test(path)) return [path];
-  const stem = path.replace(/\.[A-Za-z]+$/, "");
-  return [".jpg", ".png", ".mrc"].map((ending) => stem + ending);
 }

@@ -54,6 +54,30 @@ Deno.test("lists are paged with a cursor and lose nothing between two pages", as
   assert.equal(selected.body.items.length, 3);
 });
 
+Deno.test("the newest micrographs come first where they are asked for so, page by page", async () => {
+  await using api = await opened();
+  await api.rig.acquisition();
+  await api.rig.squares(square(1), square(2));
+  await api.rig.holes(hole(1, 10), hole(2, 20));
+  const all = [micrograph(1, 10, 1), micrograph(1, 10, 2), micrograph(2, 20, 3)];
+  for (const one of all) await api.rig.micrographs(one);
+  async function listed(ask: string): Promise<string[]> {
+    const ids: string[] = [];
+    let after: string | null = null;
+    do {
+      const cursor: string = after === null ? "" : `&after=${encodeURIComponent(after)}`;
+      const { body } = await api.get(`/acquisitions/a1/micrographs?limit=2${ask}${cursor}`);
+      ids.push(...body.items.map(({ id }: { id: string }) => id));
+      after = body.next;
+    } while (after !== null);
+    return ids;
+  }
+  const ids = all.map(({ id }) => id).sort();
+  assert.deepEqual(await listed("&order=oldest"), ids);
+  assert.deepEqual(await listed("&order=newest"), ids.toReversed());
+  assert.deepEqual(await listed("&order=newest&square=1"), ids.slice(0, 2).toReversed());
+});
+
 Deno.test("a hole comes with its micrographs, and a micrograph by any of its names", async () => {
   await using api = await opened();
   await api.rig.acquisition();

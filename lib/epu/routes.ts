@@ -193,6 +193,9 @@ export const micrographsRoute = createRoute({
         description: "Worst CTF resolution, Å",
       }),
       processed: z.enum(PROCESSING_STEPS).optional(),
+      order: z.enum(["oldest", "newest"]).optional().openapi({
+        description: "Which come first, by when they became known; of a square, hole by hole",
+      }),
     }),
   },
   responses: {

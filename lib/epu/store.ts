@@ -84,6 +84,8 @@ export interface MicrographsQuery extends Paged {
   readonly squareId?: number;
   /** Needs `squareId`. */
   readonly holeId?: number;
+  /** Those that became known last come first; of a square, those of its last hole. */
+  readonly newestFirst?: boolean;
   readonly filters?: {
     /** Its xml is here, or only EPU's ledger says it was taken. */
     readonly seen?: boolean;
@@ -228,9 +230,9 @@ export class EpuStore {
     });
   }
 
-  /** In the order in which they became known. */
+  /** In the order in which they became known, or the other way round. */
   async micrographs(query: MicrographsQuery): Promise<Page<Micrograph>> {
-    const { acquisitionId, squareId, holeId, filters = {} } = query;
+    const { acquisitionId, squareId, holeId, newestFirst = false, filters = {} } = query;
     const passes = (one: Micrograph) =>
       same(filters.seen, one.xmlPath !== null) &&
       (filters.fromMs === undefined || (one.acquiredAtMs ?? -Infinity) >= filters.fromMs) &&
@@ -239,18 +241,22 @@ export class EpuStore {
         (one.results.ctf?.maxResolutionA ?? Infinity) <= filters.ctfResolutionMaxA) &&
       (filters.processed === undefined || one.results[filters.processed] !== null);
     if (squareId === undefined) {
-      return await this.#page(
+      const prefix = micrographKey(acquisitionId);
+      return await this.#pageOf(
         query,
-        micrographKey(acquisitionId),
+        prefix,
+        newestFirst ? before(prefix, query.after) : after(prefix, query.after),
         (value) => Micrograph.parse(value),
         passes,
+        newestFirst,
       );
     }
     const limit = checkedLimit(query.limit);
     const prefix = micrographByHoleKey(acquisitionId, squareId, holeId);
     const items: Micrograph[] = [];
     let last: string | null = null;
-    for await (const { key } of this.kv.list(after(prefix, query.after))) {
+    const selector = newestFirst ? before(prefix, query.after) : after(prefix, query.after);
+    for await (const { key } of this.kv.list(selector, { reverse: newestFirst })) {
       if (items.length === limit) return { items, next: last };
       const one = parsed(
         Micrograph,
@@ -374,11 +380,12 @@ export class EpuStore {
     selector: Deno.KvListSelector,
     read: (value: unknown) => T,
     passes: (one: T) => boolean,
+    reverse = false,
   ): Promise<Page<T>> {
     const limit = checkedLimit(query.limit);
     const items: T[] = [];
     let last: string | null = null;
-    for await (const { key, value } of this.kv.list(selector)) {
+    for await (const { key, value } of this.kv.list(selector, { reverse })) {
       // One more than asked for tells whether there is another page.
       const one = read(value);
       if (!passes(one)) continue;
@@ -418,6 +425,17 @@ function after(
   cursor: string | null | undefined,
 ): { prefix: Deno.KvKey; start: Deno.KvKey } | { prefix: Deno.KvKey; start?: undefined } {
   if (cursor == null) return { prefix };
+  // The first key after the last one given: nothing lies between a key and the same with a zero byte more.
+  return { prefix, start: [...prefix, ...partsOf(cursor), new Uint8Array()] };
+}
+
+/** The same for a list that goes backwards: all before the last one given. @throws {RangeError} */
+function before(prefix: Deno.KvKey, cursor: string | null | undefined): Deno.KvListSelector {
+  return cursor == null ? { prefix } : { prefix, end: [...prefix, ...partsOf(cursor)] };
+}
+
+/** @throws {RangeError} */
+function partsOf(cursor: string): Deno.KvKeyPart[] {
   let parts: unknown;
   try {
     parts = JSON.parse(cursor);
@@ -427,6 +445,5 @@ function after(
   const fits = Array.isArray(parts) && parts.length > 0 && parts.length <= 5 &&
     parts.every((part) => typeof part === "string" || Number.isSafeInteger(part));
   if (!fits) throw new RangeError(`"${cursor}" is not where a page ended`);
-  // The first key after the last one given: nothing lies between a key and the same with a zero byte more.
-  return { prefix, start: [...prefix, ...parts as Deno.KvKeyPart[], new Uint8Array()] };
+  return parts as Deno.KvKeyPart[];
 }

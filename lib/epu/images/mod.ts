@@ -71,6 +71,26 @@ export async function firstPicture(
   return refuse(last);
 }
 
+/** Where the picture of an image may be: the path itself, or beside its xml under the same stem. */
+export function picturesOf(path: string | null): string[] {
+  if (path === null) return [];
+  if (/\.(jpe?g|png|mrc)$/i.test(path)) return [path];
+  const stem = path.replace(/\.[A-Za-z]+$/, "");
+  return [".jpg", ".png", ".mrc"].map((ending) => stem + ending);
+}
+
+/** Whether there is a picture for any of `paths`, without reading it. */
+export async function isPictureThere(
+  dir: string | null,
+  paths: readonly (string | null)[],
+): Promise<boolean> {
+  if (dir === null) return false;
+  for (const path of paths.flatMap(picturesOf)) {
+    if ((await realFile(dir, path)).ok) return true;
+  }
+  return false;
+}
+
 async function realFile(
   dir: string,
   path: string,
