@@ -1,5 +1,5 @@
 import type { Kv } from "../kv.ts";
-import type { Op } from "./ingest_bench.ts";
+import type { Op } from "./ingest_ops.ts";
 import { findingKey } from "./keys.ts";
 import { type Finding, StoredFinding } from "./model.ts";
 

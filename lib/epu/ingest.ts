@@ -7,8 +7,9 @@ import { Turns } from "../turns.ts";
 import { emptyCounts } from "./counts.ts";
 import { FindingBook } from "./findings.ts";
 import { Folders } from "./files.ts";
-import { type AtlasChoice, chooseAtlas, type DriveMapping } from "./ingest_atlas.ts";
-import type { Op, Touched } from "./ingest_bench.ts";
+import { atlasFindings, chooseAtlas, type DriveMapping } from "./ingest_atlas.ts";
+import type { Op } from "./ingest_ops.ts";
+import { changeEvent, hasEntities } from "./ingest_event.ts";
 import { Committer, type OpGroup } from "./ingest_commit.ts";
 import { factsOf, type FileSays, sessionFields } from "./ingest_facts.ts";
 import {
@@ -31,9 +32,7 @@ import {
 import {
   Acquisition,
   type Atlas,
-  type Counts,
   type FileEntry,
-  type Finding,
   type FoilHole,
   type GridSquare,
   type Micrograph,
@@ -778,79 +777,4 @@ function entryOf(taken: Taken, nowMs: number): FileEntry {
     firstSeenAtMs: nowMs,
     changedAtMs: nowMs,
   };
-}
-
-function hasEntities(touched: Touched): boolean {
-  return touched.acquisition || touched.atlas || touched.squares.size > 0 ||
-    touched.micrographs.size > 0;
-}
-
-const IDS_MAX = 200;
-
-/** What a live page and whoever passes entities on need: which rows to read again. */
-function changeEvent(
-  a: string,
-  touched: Touched,
-  counts: Counts | null,
-  squareId: number | null,
-) {
-  const { acquisition, atlas, squares, micrographs, holes, files, orphans, findings } = touched;
-  if (!hasEntities(touched) && files + orphans + findings === 0) return null;
-  const squareIds = new Set(squares);
-  if (squareId !== null) squareIds.add(squareId);
-  const parts = [
-    acquisition ? "session" : "",
-    atlas ? "atlas" : "",
-    some(squareIds.size, "square"),
-    some(holes, "hole"),
-    some(micrographs.size, "micrograph"),
-    orphans + findings + files === 0 ? "" : some(files, "file"),
-  ].filter((part) => part !== "");
-  return {
-    type: "epu.changed",
-    subject: a,
-    actor: ACTOR,
-    text: parts.join(", ") || "findings",
-    data: {
-      acquisitionId: a,
-      acquisition,
-      atlas,
-      // More than these: read all of them.
-      squareIds: squareIds.size > IDS_MAX ? null : [...squareIds],
-      micrographIds: micrographs.size > IDS_MAX ? null : [...micrographs],
-      holes,
-      files,
-      ...(counts === null ? {} : { counts }),
-    },
-  };
-}
-
-function some(count: number, noun: string): string {
-  return count === 0 ? "" : `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function atlasFindings(choice: AtlasChoice, path: string, atlasPath: string | null): Finding[] {
-  const finding = { severity: "warning", path, where: "AtlasId" } as const;
-  switch (choice.kind) {
-    case "found":
-    case "unnamed":
-      return [];
-    case "missing":
-      return [{
-        ...finding,
-        code: "atlas-unreachable",
-        text: `The atlas "${atlasPath}" is in none of the folders that are watched`,
-        consequence: "Squares have no place on the atlas until it is found; name its folder in " +
-          "atlas_roots, or the drive in drives",
-      }];
-    case "several":
-      return [{
-        ...finding,
-        code: "atlas-ambiguous",
-        text: `The atlas "${atlasPath}" may be any of ${
-          choice.candidates.slice(0, 5).map(({ root, path }) => `"${root}/${path}"`).join(", ")
-        }`,
-        consequence: "None is taken; name the drive in drives, so that the path leads to one",
-      }];
-  }
 }

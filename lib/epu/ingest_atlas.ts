@@ -1,3 +1,5 @@
+import type { Finding } from "./model.ts";
+
 /** A drive or folder of the EPU machine, and where it stands on this one. */
 export interface DriveMapping {
   /** As EPU writes it: `D:\`, `G:\atlas`. */
@@ -72,4 +74,35 @@ function slashed(path: string): string {
 
 function sameText(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
+}
+
+/** What a person should know of how a session's atlas was looked for. */
+export function atlasFindings(
+  choice: AtlasChoice,
+  path: string,
+  atlasPath: string | null,
+): Finding[] {
+  const finding = { severity: "warning", path, where: "AtlasId" } as const;
+  switch (choice.kind) {
+    case "found":
+    case "unnamed":
+      return [];
+    case "missing":
+      return [{
+        ...finding,
+        code: "atlas-unreachable",
+        text: `The atlas "${atlasPath}" is in none of the folders that are watched`,
+        consequence: "Squares have no place on the atlas until it is found; name its folder in " +
+          "atlas_roots, or the drive in drives",
+      }];
+    case "several":
+      return [{
+        ...finding,
+        code: "atlas-ambiguous",
+        text: `The atlas "${atlasPath}" may be any of ${
+          choice.candidates.slice(0, 5).map(({ root, path }) => `"${root}/${path}"`).join(", ")
+        }`,
+        consequence: "None is taken; name the drive in drives, so that the path leads to one",
+      }];
+  }
 }

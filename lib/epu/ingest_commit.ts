@@ -3,7 +3,8 @@ import type { EventDraft } from "../events.ts";
 import { newId } from "../ids.ts";
 import { type Kv, KvUnavailable, type Seen } from "../kv.ts";
 import { accept } from "../result.ts";
-import { Bench, keysOf, nothingTouched, type Op, PlanStale, type Touched } from "./ingest_bench.ts";
+import { Bench, PlanStale } from "./ingest_bench.ts";
+import { keysOf, nothingTouched, type Op, type Touched } from "./ingest_ops.ts";
 import { micrographByStemKey } from "./keys.ts";
 
 /** Keys one commit of ours may read; a Deno KV commit takes 100 checks. */

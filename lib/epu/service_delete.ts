@@ -1,6 +1,6 @@
 import type { Kv } from "../kv.ts";
 import { accept, refuse, type Result } from "../result.ts";
-import type { Op } from "./ingest_bench.ts";
+import type { Op } from "./ingest_ops.ts";
 import type { Committer } from "./ingest_commit.ts";
 import {
   acquisitionByEpuKey,

@@ -3,7 +3,7 @@ import { newId } from "../ids.ts";
 import type { Kv } from "../kv.ts";
 import { accept, refuse, type Result } from "../result.ts";
 import { emptyCounts } from "./counts.ts";
-import type { Op } from "./ingest_bench.ts";
+import type { Op } from "./ingest_ops.ts";
 import type { Committer, OpGroup } from "./ingest_commit.ts";
 import {
   acquisitionByEpuKey,
