@@ -267,6 +267,8 @@ const SHARED_ETC = [
   "ld.so.cache",
   "localtime",
   "mime.types",
+  // Where Debian's matplotlib keeps its defaults; without them it cannot be imported.
+  "matplotlibrc",
   "alternatives",
   "fonts",
   "ssl/certs",
