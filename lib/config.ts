@@ -33,6 +33,9 @@ export interface ConfigSource {
   readonly cwd: string;
 }
 
+/** So that the originals' chemostat and turbidostat run on the simulated pumps `inflow` and `outflow`. */
+const EXAMPLE_PUMPS = ["tube_1_in=inflow", "tube_1_out=outflow"];
+
 /** The short names; every other key is `HOLDFAST_<SECTION>_<KEY>`. */
 const ALIASES: Readonly<Record<string, string>> = {
   HOLDFAST_NAME: "instrument.name",
@@ -84,7 +87,8 @@ export function loadConfig(source: ConfigSource): Result<LoadedConfig, ConfigRef
   const { data, agents } = parsed.data;
   const { enabled = agents.length + parsed.data.epu.folders.length === 0, ...simulation } =
     parsed.data.simulation;
-  const { epu } = parsed.data;
+  const { epu, compat } = parsed.data;
+  const { pumpNames = enabled ? EXAMPLE_PUMPS : [] } = compat;
   const twice = epu.folders.findIndex(({ name }, i) =>
     epu.folders.findIndex((one) => one.name === name) !== i
   );
@@ -121,6 +125,7 @@ export function loadConfig(source: ConfigSource): Result<LoadedConfig, ConfigRef
         folders: epu.folders.map((folder) => resolved(folder, present ? dirname(file) : cwd)),
       },
       simulation: { enabled, ...simulation },
+      compat: { ...compat, pumpNames },
     },
     file: present ? file : null,
     warnings,
@@ -253,7 +258,9 @@ function overlay(
   mistakes: ConfigMistake[],
   warnings: string[],
 ): Map<string, string> {
-  const defaults = leaves(ConfigFile.parse({ simulation: { enabled: true } }));
+  const defaults = leaves(
+    ConfigFile.parse({ simulation: { enabled: true }, compat: { pumpNames: [] } }),
+  );
   const names = new Map<string, string>();
   for (const path of defaults.keys()) {
     names.set(`HOLDFAST_${path.split(".").map(snakeCase).join("_").toUpperCase()}`, path);

@@ -262,10 +262,21 @@ export const ConfigFile = z.strictObject({
      * system choose one. A face on the main port is shown there.
      */
     ports: FacePorts.prefault({}),
+    /**
+     * What older scripts call pumps of this instrument, each as `older=ours`. Without it: nothing on real
+     * pumps, and on simulated ones the names of the originals' own examples.
+     */
+    pumpNames: z.array(
+      z.string().regex(
+        /^[A-Za-z][A-Za-z0-9_-]*=[a-z][a-z0-9_-]*$/,
+        'must be such as "tube_1_in=inflow"',
+      ),
+    ).optional(),
   }).prefault({}),
 });
 
 /** The effective configuration: all defaults filled in, paths absolute. */
-export type Config = Omit<z.output<typeof ConfigFile>, "simulation"> & {
+export type Config = Omit<z.output<typeof ConfigFile>, "simulation" | "compat"> & {
   readonly simulation: Required<z.output<typeof ConfigFile>["simulation"]>;
+  readonly compat: Required<z.output<typeof ConfigFile>["compat"]>;
 };

@@ -182,6 +182,12 @@ Deno.test("the simulation stands back where real agents are configured, unless a
   const agent = '[[agents]]\nid = "bus-1"\nagent = "bioreactor"\n';
   assert.equal(load(agent).config.simulation.enabled, false);
   assert.equal(load(agent + "[simulation]\nenabled = true\n").config.simulation.enabled, true);
+  // A real pump answers to no name but its own until somebody says so.
+  assert.deepEqual(load(agent).config.compat.pumpNames, []);
+  assert.deepEqual(load("").config.compat.pumpNames, [
+    "tube_1_in=inflow",
+    "tube_1_out=outflow",
+  ]);
 });
 
 Deno.test("an agent's own configuration is handed over untouched", () => {

@@ -12,6 +12,9 @@ import { webCompat, type WebSources } from "./compat_web.ts";
 /** The part of the instrument the originals' paths need. */
 export interface OriginalsSources extends WebSources {
   readonly devices: NodeDevices;
+  readonly config: WebSources["config"] & {
+    readonly compat: { readonly pumpNames: readonly string[] };
+  };
   readonly kv: Kv;
   readonly coordination: Coordination;
 }

@@ -33,9 +33,16 @@ type Reply = Record<string, unknown>;
  * that does not fit `{ detail: [{ type, loc, msg, input }] }`.
  */
 export function nodeCompat(
-  { devices, clock }: { devices: NodeDevices; clock: Pick<Clock, "nowMs"> },
+  { devices, clock, config }: {
+    devices: NodeDevices;
+    clock: Pick<Clock, "nowMs">;
+    config: { readonly compat: { readonly pumpNames: readonly string[] } };
+  },
 ): Hono<HoldfastEnv> {
   const api = new Hono<HoldfastEnv>();
+  const pumpNames = new Map(
+    config.compat.pumpNames.map((pair) => pair.split("=") as [string, string]),
+  );
   const get = (path: string, reply: () => Reply) => api.get(path, (c) => answer(c, reply));
   const post = (path: string, reply: (it: Control, body: unknown) => Promise<Reply>) =>
     api.post(path, (c) => answer(c, async () => reply(controlOf(c), await bodyOf(c))));
@@ -77,7 +84,7 @@ export function nodeCompat(
       signal: c.req.raw.signal,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     };
-    return { devices, nowMs: clock.nowMs(), caller };
+    return { devices, nowMs: clock.nowMs(), caller, pumpNames };
   }
 }
 

@@ -30,6 +30,8 @@ export interface Control {
   readonly devices: NodeDevices;
   readonly caller: Caller;
   readonly nowMs: number;
+  /** Names of pumps by what older scripts call them. */
+  readonly pumpNames: ReadonlyMap<string, string>;
 }
 
 const DIRECTIONS = ["heat", "cool", "forward", "reverse"] as const;
@@ -240,8 +242,11 @@ function byName(it: Control, component: Actuator, name: string): DeviceView {
   const views = devicesOf(it.devices, component);
   if (views.length === 0) throw unavailable(component);
   // Names are lower case here; the older node's scripts call their pumps `A_in`.
-  const view = views.find((one) => nameOf(one) === name) ??
-    views.find((one) => nameOf(one) === name.toLowerCase());
+  // What a pump is really called comes before what scripts call another.
+  const older = component === "pumps" ? it.pumpNames.get(name) : undefined;
+  const view = [name, name.toLowerCase(), older]
+    .map((one) => views.find((each) => nameOf(each) === one))
+    .find((each) => each !== undefined);
   if (view !== undefined) return view;
   const one = component.slice(0, -1);
   const known = views.map((each) => `'${nameOf(each)}'`).join(", ");

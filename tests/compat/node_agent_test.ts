@@ -47,7 +47,10 @@ Deno.test({
         c.set("principal", principal);
         await next();
       });
-      app.route("/", nodeCompat({ devices, clock: systemClock }));
+      app.route(
+        "/",
+        nodeCompat({ devices, clock: systemClock, config: { compat: { pumpNames: [] } } }),
+      );
       const call = async (path: string, body?: unknown) => {
         const response = await app.request(path, {
           method: body === undefined ? "GET" : "POST",

@@ -8,14 +8,21 @@ import { DriverDevices } from "./driver_devices.ts";
 
 type Json = Record<string, unknown>;
 
-async function node(config: Json = {}, without: readonly string[] = []) {
+async function node(
+  config: Json = {},
+  without: readonly string[] = [],
+  pumpNames: readonly string[] = [],
+) {
   const devices = await DriverDevices.open(config, without);
   const app = new Hono<HoldfastEnv>();
   app.use(async (c, next) => {
     c.set("principal", { kind: "local", owner: "test", role: "admin" });
     await next();
   });
-  app.route("/", nodeCompat({ devices, clock: devices.rig.clock }));
+  app.route(
+    "/",
+    nodeCompat({ devices, clock: devices.rig.clock, config: { compat: { pumpNames } } }),
+  );
   const call = async (method: string, path: string, body?: unknown, headers: HeadersInit = {}) => {
     const response = await app.request(path, {
       method,
@@ -478,8 +485,30 @@ Deno.test("every component has its routes, and every route that drives has an ac
       assert.equal((await get(`${base}/${component}/state`)).status, 200, component);
     }
   }
-  const api = nodeCompat({ devices, clock: devices.rig.clock });
+  const api = nodeCompat({
+    devices,
+    clock: devices.rig.clock,
+    config: { compat: { pumpNames: [] } },
+  });
   const posts = api.routes.filter(({ method }) => method === "POST").map(({ path }) => path);
   for (const component of ACTUATORS) assert.ok(posts.includes(`/api/v3/${component}/control`));
   assert.deepEqual(checkAccessCoverage(api.routes), []);
+});
+
+Deno.test("a pump answers to the older name the configuration gives it, and to no other's", async () => {
+  const { devices, post } = await node({}, [], ["tube_1_in=inflow", "outflow=inflow"]);
+  const set = (name: string) => post("/api/v3/pumps/control", { pump_name: name, velocity: 0.5 });
+  const moved = (await set("tube_1_in")).body;
+  assert.deepEqual([moved.pump_name, moved.velocity, moved.active], ["tube_1_in", 0.5, true]);
+  const flows = () =>
+    ["pump-inflow", "pump-outflow"].map((id) =>
+      devices.list().find((one) => one.capability.deviceId === id)!.state.setpoint?.flow ?? 0
+    );
+  assert.deepEqual(flows(), [0.5, 0]);
+  // A pump that is really called so is meant, whatever else is written.
+  await set("outflow");
+  assert.deepEqual(flows(), [0.5, 0.5]);
+  const unknown = await set("tube_1_out");
+  assert.equal(unknown.status, 404);
+  assert.match(String(unknown.body.detail), /no pump named 'tube_1_out': there are 'inflow'/);
 });

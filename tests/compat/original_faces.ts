@@ -78,7 +78,7 @@ export async function openFaces(
       kv: rig.kv,
       compat,
       coordination,
-      config: { instrument: { name: "Vessel <A>" } },
+      config: { instrument: { name: "Vessel <A>" }, compat: { pumpNames: [] } },
     }),
   );
   app.onError(problemHandler(silentLog));
