@@ -49,7 +49,9 @@ export async function superviseRun(): Promise<void> {
     });
     return;
   }
-  record.write(await run.toEnd());
+  const end = await run.toEnd();
+  // There is nobody left to tell, and nowhere to write it.
+  if (!isFolderGone()) record.write(end);
 }
 
 /** After the script has ended: how long what it left behind may hold its output open. */
@@ -200,6 +202,10 @@ class Run {
         this.#press(asked);
         continue;
       }
+      if (isFolderGone()) {
+        this.end("stopped", "its folder was removed");
+        continue;
+      }
       const nowMs = performance.now();
       // Held, it waits for people: that is not its own time.
       if (!existsSync(RUN_FILES.held)) ranMs += nowMs - wasMs;
@@ -271,6 +277,20 @@ class Run {
         if (!this.#over) { for (const one of descendantsOf(client)) signalTo(one, "SIGKILL"); }
       }, ENGINE_MS);
     });
+  }
+}
+
+/**
+ * Whether the run folder, where this process stands, was removed: its runtime will never ask for the run
+ * again, so nothing else would ever end it. One that was moved is there still.
+ */
+function isFolderGone(): boolean {
+  try {
+    Deno.cwd();
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
   }
 }
 

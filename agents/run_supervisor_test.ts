@@ -198,6 +198,32 @@ Deno.test("a deaf script and the daemons of an unboxed run are killed after the 
   }
 });
 
+Deno.test("a run whose folder is removed is asked to end, and leaves neither script nor supervisor", async () => {
+  const mark = "300.0626";
+  await using p = await place();
+  const folder = join(p.folder, "run");
+  await Deno.mkdir(join(folder, RUN_FILES.output), { recursive: true });
+  // Its folder being gone, what it does when it is asked is written beside it.
+  const told = join(p.folder, "told");
+  const run = await supervise(
+    plan(folder, `trap 'echo asked > ${told}; exit' TERM; echo up; sleep ${mark} & wait`, {
+      graceMs: 30_000,
+    }),
+  );
+  await run.go();
+  while (!(await Deno.readTextFile(join(folder, RUN_FILES.log)).catch(() => "")).includes("up")) {
+    await new Promise((done) => setTimeout(done, 10));
+  }
+  await Deno.remove(folder, { recursive: true });
+  assert.equal(await run.ended, null, "no exit is written into a folder that is gone");
+  assert.equal(await Deno.readTextFile(told), "asked\n");
+  await assert.rejects(Deno.stat(folder), Deno.errors.NotFound);
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    assert.doesNotMatch(line, new RegExp(mark));
+  }
+});
+
 Deno.test("an exit is never half there: it is renamed into place", async () => {
   await using p = await place();
   const run = await supervise(plan(p.folder, "exit 0"));
