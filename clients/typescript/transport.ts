@@ -6,6 +6,8 @@ import { REAL_TIME, realWait } from "./real_time.ts";
 export const DEFAULT_URL = "http://127.0.0.1:8000";
 /** How often a held script looks whether it is released. */
 const HOLD_LOOK_MS = 1000;
+/** Longest pause while the API is away: a script loses no more than its outage. */
+const RETRY_MAX_MS = 500;
 const REPLY_BYTES_MAX = 64 * 1_048_576;
 
 /** One line on stderr, where the run's log picks it up. */
@@ -138,7 +140,7 @@ export class Api {
         );
       }
       await realWait(pauseMs);
-      pauseMs = Math.min(pauseMs * 1.6, 3000);
+      pauseMs = Math.min(pauseMs * 1.6, RETRY_MAX_MS);
     }
   }
 

@@ -12,6 +12,7 @@ from . import errors, scaled_time
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 HOLD_LOOK_S = 1.0  # how often a held script looks whether it is released
+RETRY_MAX_S = 0.5  # longest pause while the API is away: a script loses no more than its outage
 REPLY_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -111,7 +112,7 @@ class Api:
                 say("%s: no answer from %s (%s); trying again for up to %.0f s" % (
                     asked, self.url, cause, patience))
             scaled_time.real_sleep(pause)
-            pause = min(pause * 1.6, 3.0)
+            pause = min(pause * 1.6, RETRY_MAX_S)
         with self._lock:
             self._away = False
         if told:

@@ -266,6 +266,22 @@ class Transport(unittest.TestCase):
             self.assertIn("trying again for up to 60 s", lines[0])
             self.assertIn("answered after", lines[1])
 
+    def test_once_the_api_is_back_a_read_notices_within_half_a_second(self):
+        # A script that measures each second must lose no row to waiting after the outage is over.
+        with Node() as node:
+            bio = bc.Bioreactor(api_url=node.url)
+            node.fail["/api/v3/co2_sensor/state"] = (503, {"detail": "x", "code": "api_away"})
+            pauses = []
+
+            def sleep(seconds):
+                pauses.append(seconds)
+                if len(pauses) == 40:
+                    node.fail.clear()
+
+            with quiet(), mock.patch("bioreactor_client.scaled_time.real_sleep", sleep):
+                self.assertEqual(bio.get_co2(), 633.0)
+            self.assertLessEqual(max(pauses), 0.5)
+
     def test_patience_is_bounded_and_used_up_once(self):
         with Node() as node:
             bio = bc.Bioreactor(api_url=node.url, patience_s=0.3)
