@@ -10,7 +10,12 @@ const TIMES = new Set([
   "lastSeenAtMs",
   "sinceMs",
   "tries",
+  // A copy of a folder says the same.
+  "mtimeMs",
 ]);
+
+/** What a file said, as JSON text in pieces. */
+const IN_PIECES = new Set(["atlas_file", "orphan_part"]);
 
 /** Parts of the store that say what EPU's files said; the others are what was made of it. */
 const KNOWLEDGE = new Set([
@@ -66,11 +71,20 @@ export async function canonicalDump(
     names.set(String(key[3]), `<micrograph ${stem}>`);
   }
   const lines: string[] = [];
+  const texts = new Map<string, { key: Deno.KvKey; text: string }>();
+  const tell = (key: Deno.KvKey, value: unknown) =>
+    lines.push(JSON.stringify([key, value], (name, part) => canonical(name, part, names)));
   for (const { key, value } of rows) {
     const kind = String(key[1]);
     if (!KNOWLEDGE.has(kind) || (!files && kind === "file")) continue;
-    lines.push(JSON.stringify([key, value], (name, part) => canonical(name, part, names)));
+    if (!IN_PIECES.has(kind)) tell(key, value);
+    else {
+      const whole = key.slice(0, -1);
+      const name = JSON.stringify(whole);
+      texts.set(name, { key: whole, text: (texts.get(name)?.text ?? "") + String(value) });
+    }
   }
+  for (const { key, text } of texts.values()) tell(key, JSON.parse(text.replace(/^.*\n/, "")));
   return lines.sort().join("\n");
 }
 

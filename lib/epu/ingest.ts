@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { newId } from "../ids.ts";
-import type { Kv } from "../kv.ts";
+import { ContentionError, type Kv, KvUnavailable } from "../kv.ts";
 import type { Log } from "../log.ts";
 import { accept } from "../result.ts";
 import { Turns } from "../turns.ts";
@@ -72,12 +72,14 @@ export class Ingest {
   readonly #turns = new Turns();
   /** Which atlas file each acquisition has taken its atlas from. */
   readonly #joined = new Map<string, string>();
+  /** What is in memory may be behind the store: something failed half-way. */
+  #isStale = false;
 
   private constructor(
     private readonly options: IngestOptions,
-    private readonly folders: Folders,
-    private readonly orphans: OrphanBook,
-    private readonly findings: FindingBook,
+    private folders: Folders,
+    private orphans: OrphanBook,
+    private findings: FindingBook,
   ) {
     this.committer = new Committer(options.kv, options.clock);
   }
@@ -96,7 +98,7 @@ export class Ingest {
 
   /** Resolves once all of `batch` is on the disk. One batch after another. */
   take(batch: readonly Taken[]): Promise<void> {
-    return this.#turns.take(() => this.#take(batch));
+    return this.#turns.take(() => this.#takeOrSetAside(batch, (some) => this.#take(some)));
   }
 
   /** Does `work` while nothing is taken in. */
@@ -109,7 +111,69 @@ export class Ingest {
    * grace: most holes never get a file of their own. `now`: for all, however long they waited.
    */
   sweep(now = false): Promise<void> {
-    return this.#turns.take(() => this.#sweep(now));
+    return this.#turns.take(() => this.#fresh(() => this.#sweep(now)));
+  }
+
+  /**
+   * One file that cannot be kept must not keep all others waiting: those of a batch that failed are done one
+   * by one, and the one it is due to is told as unreadable. A store that fails is nobody's fault: it throws.
+   */
+  async #takeOrSetAside(
+    batch: readonly Taken[],
+    work: (some: readonly Taken[]) => Promise<void>,
+  ): Promise<void> {
+    try {
+      return await this.#fresh(() => work(batch));
+    } catch (error) {
+      if (isOfTheStore(error)) throw error;
+      if (batch.length === 1) return await this.#setAside(batch[0]!, error);
+    }
+    for (const one of batch) await this.#takeOrSetAside([one], work);
+  }
+
+  /** Does `work` on books that are as the store is. */
+  async #fresh(work: () => Promise<void>): Promise<void> {
+    if (this.#isStale) {
+      const { kv } = this.options;
+      this.folders = await Folders.open(kv);
+      this.orphans = await OrphanBook.open(kv);
+      this.findings = await FindingBook.open(kv);
+      this.#joined.clear();
+      this.#isStale = false;
+    }
+    try {
+      await work();
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
+  }
+
+  async #setAside(taken: Taken, error: unknown): Promise<void> {
+    const { root, path, kind } = taken;
+    this.options.log.error("a file of EPU's cannot be kept", { root, path, error });
+    const text = (error instanceof Error ? error.message : String(error)).slice(0, 400);
+    const named = fileKindOf(path);
+    const folder = "folder" in named ? named.folder : folderOf(path);
+    await this.#fresh(async () => {
+      const orphan = this.orphans.find(root, path);
+      if (orphan !== null) await this.#leave(orphan);
+      const scope = this.folders.acquisitionOf(root, folder) ?? folderScope(root, folder);
+      await this.#note({
+        ...taken,
+        file: null,
+        state: "unreadable",
+        error: text,
+        findings: [{
+          code: "not-kept",
+          severity: "error",
+          path,
+          where: null,
+          text: `What this ${kind} says cannot be stored: ${text}`,
+          consequence: "Nothing of this form of the file is known",
+        }],
+      }, scope);
+    });
   }
 
   async #take(batch: readonly Taken[]): Promise<void> {
@@ -359,11 +423,22 @@ export class Ingest {
     const moved = before !== null && (before.scope !== place.scope ||
       before.parentKey !== place.parentKey || before.parentKind !== place.parentKind);
     const notes = this.#noteOps({ ...taken, state: "orphaned" }, place.scope);
+    const isSmall = this.orphans.isSmall(parts);
+    if (!isSmall) {
+      await this.#forgetOrphan(taken, before);
+      await this.orphans.layDown(orphan, parts);
+    }
     const partsBefore = before === null ? 0 : await this.orphans.partsOf(before);
     const ops: Op[] = [
       // What it says stays: only the place where it waits is another.
-      ...(moved ? [{ on: "adopted", orphan: before, parts: 0 } as const] : []),
-      { on: "orphan", orphan, parts, partsBefore },
+      ...(moved && isSmall ? [{ on: "adopted", orphan: before, parts: 0 } as const] : []),
+      {
+        on: "orphan",
+        orphan,
+        parts: isSmall ? parts : [],
+        partsThere: isSmall ? 0 : parts.length,
+        partsBefore,
+      },
       ...notes,
     ];
     await this.committer.run({
@@ -380,6 +455,30 @@ export class Ingest {
           text: `${taken.path} waits for its ${place.parentKind}`,
           data: { ...place, root: taken.root, path: taken.path, acquisitionId: a },
         }),
+    });
+    this.#keepBooks(ops);
+  }
+
+  /** What it said is to be written anew, in several commits: cut off in between, it is as if never read. */
+  async #forgetOrphan(taken: Taken, before: Orphan | null): Promise<void> {
+    if (before === null) return;
+    const nowMs = this.options.clock.nowMs();
+    const unread: FileEntry = {
+      ...entryOf(taken, nowMs),
+      state: "settling",
+      sizeBytes: 0,
+      mtimeMs: -1,
+      digest: null,
+    };
+    const ops = [await this.#adoptedOp(before), { on: "file", entry: unread } as const];
+    const a = before.scope.startsWith("@") ? null : before.scope;
+    await this.committer.run({
+      acquisitionId: a,
+      subject: a ?? before.root,
+      actor: ACTOR,
+      groups: [ops],
+      sift: false,
+      event: () => null,
     });
     this.#keepBooks(ops);
   }
@@ -547,9 +646,10 @@ export class Ingest {
       }
       // Big files one by one: each sifts and withdraws for itself.
       const big = files.filter(({ kind }) => kind === "square-metadata");
-      for (const one of big) await this.#takeMany(a, [one]);
+      const take = (some: readonly Taken[]) => this.#takeMany(a, some);
+      for (const one of big) await this.#takeOrSetAside([one], take);
       const small = files.filter(({ kind }) => kind !== "square-metadata");
-      if (small.length > 0) await this.#takeMany(a, small);
+      if (small.length > 0) await this.#takeOrSetAside(small, take);
       // Those that wait on, now for a square or a hole, stand under another key; the rest are written.
       for (const orphan of some) await this.#leave(orphan);
     }
@@ -561,7 +661,7 @@ export class Ingest {
     if (!this.orphans.has(orphan)) return;
     const ops = [await this.#adoptedOp(orphan)];
     await this.committer.run({
-      acquisitionId: null,
+      acquisitionId: orphan.scope.startsWith("@") ? null : orphan.scope,
       subject: orphan.root,
       actor: ACTOR,
       groups: [ops],
@@ -716,19 +816,28 @@ export class Ingest {
           if (!this.orphans.has(orphan)) continue;
           files.push({ ...await this.orphans.shelved(orphan), state: "taken" });
         }
-        const groups: OpGroup[] = [];
-        const made = new Set<string>();
-        for (const { taken, facts } of await this.#understood(scope, files)) {
-          if (facts !== null) groups.push(...await this.#opsOf(scope, taken, facts, made));
-        }
-        await this.#write(scope, groups, false);
+        await this.#takeOrSetAside(files, (some) => this.#writeWithParents(scope, some));
       }
     }
+  }
+
+  /** Files that wait no longer: what their names say of their parents makes them. */
+  async #writeWithParents(a: string, files: readonly Taken[]): Promise<void> {
+    const groups: OpGroup[] = [];
+    const made = new Set<string>();
+    for (const { taken, facts } of await this.#understood(a, files)) {
+      if (facts !== null) groups.push(...await this.#opsOf(a, taken, facts, made));
+    }
+    await this.#write(a, groups, false);
   }
 
   async #acquisition(a: string): Promise<Acquisition> {
     return Acquisition.parse(await this.options.kv.get(acquisitionKey(a)));
   }
+}
+
+function isOfTheStore(error: unknown): boolean {
+  return error instanceof KvUnavailable || error instanceof ContentionError;
 }
 
 function parentKeyOf({ kind, squareId, holeId }: NonNullable<FileSays["awaits"]>): string {

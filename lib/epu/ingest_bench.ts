@@ -329,16 +329,16 @@ export class Bench {
     this.#put(key, FileEntry.parse(next));
   }
 
-  #orphan({ orphan, parts, partsBefore }: Extract<Op, { on: "orphan" }>): void {
+  #orphan({ orphan, parts, partsThere, partsBefore }: Extract<Op, { on: "orphan" }>): void {
     const key = orphanKeyOf(orphan);
     const known = this.#get(key, Orphan);
     if (known === null && orphan.scope === this.context.acquisitionId) this.#bump({ orphans: 1 });
     this.touched.orphans++;
     this.#put(key, Orphan.parse({ ...orphan, sinceMs: known?.sinceMs ?? orphan.sinceMs }));
     for (const [i, text] of parts.entries()) {
-      this.#also(orphanPartKey(orphan.root, orphan.path, i), text);
+      this.#also(orphanPartKey(orphan.root, orphan.path, partsThere + i), text);
     }
-    for (let i = parts.length; i < partsBefore; i++) {
+    for (let i = partsThere + parts.length; i < partsBefore; i++) {
       this.#drop(orphanPartKey(orphan.root, orphan.path, i));
     }
   }

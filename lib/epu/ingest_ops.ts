@@ -41,6 +41,8 @@ export type Op =
     readonly on: "orphan";
     readonly orphan: Orphan;
     readonly parts: readonly string[];
+    /** So many pieces before `parts` are on the disk. */
+    readonly partsThere: number;
     /** Pieces of an earlier form of the file. */
     readonly partsBefore: number;
   }

@@ -10,6 +10,8 @@ export type Shelved = Omit<Taken, "state">;
 
 /** Characters of one piece: twice as many bytes where a name is not Latin, and a value takes 64 KiB. */
 const PIECE_CHARS = 30_000;
+/** Pieces of one commit, which takes 800 KiB. */
+const PIECES_TOGETHER = 8;
 
 /** Who waits for whom, in memory; what they say stays in the store. */
 export class OrphanBook {
@@ -90,6 +92,16 @@ export class OrphanBook {
     return pieces(JSON.stringify(shelved));
   }
 
+  /** Whether so many pieces fit into the commit of what they belong to. */
+  isSmall(parts: readonly string[]): boolean {
+    return parts.length <= PIECES_TOGETHER;
+  }
+
+  /** Puts pieces down before the row that makes them count. */
+  async layDown({ root, path }: Orphan, parts: readonly string[]): Promise<void> {
+    await this.#put(parts.map((text, i) => [orphanPartKey(root, path, i), text] as const));
+  }
+
   async shelved({ root, path }: Orphan): Promise<Shelved> {
     return JSON.parse(await this.#text(orphanPartKey(root, path))) as Shelved;
   }
@@ -114,14 +126,23 @@ export class OrphanBook {
     const { root, path } = shelved;
     // The first piece tells by itself whose it is.
     const parts = [`${JSON.stringify({ root, path })}\n`, ...pieces(JSON.stringify(shelved))];
-    const old = await this.#keys(atlasFileKey(root, path));
-    await this.kv.transact<null, never>([], () =>
-      accept({
-        value: null,
-        set: parts.map((text, i) => [atlasFileKey(root, path, i), text] as const),
-        remove: old.slice(parts.length),
-      }));
+    const remove = await this.#keys(atlasFileKey(root, path));
+    const [first, ...others] = parts.map((text, i) => [atlasFileKey(root, path, i), text] as const);
+    // Without its first piece it does not count: cut off in between, its file is taken again.
+    if (remove.length > 0) {
+      await this.kv.transact<null, never>([], () => accept({ value: null, remove }));
+    }
+    this.#atlases.delete(`${root}/${path}`);
+    await this.#put(others);
+    await this.#put([first!]);
     this.#atlases.set(`${root}/${path}`, { root, path });
+  }
+
+  async #put(set: readonly (readonly [Deno.KvKey, string])[]): Promise<void> {
+    for (let i = 0; i < set.length; i += PIECES_TOGETHER) {
+      const some = set.slice(i, i + PIECES_TOGETHER);
+      await this.kv.transact<null, never>([], () => accept({ value: null, set: some }));
+    }
   }
 
   async #text(prefix: Deno.KvKey): Promise<string> {

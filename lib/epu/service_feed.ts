@@ -27,8 +27,8 @@ export interface Unreachable {
   readonly error: string;
 }
 
-/** Files of the manifest told at once: well below the longest line of the wire. */
-const KNOWN_AT_ONCE = 2000;
+/** Characters of the manifest told at once: well below the longest line of the wire, 1 MiB. */
+const KNOWN_CHARS = 250_000;
 const ANSWER_MS = 60_000;
 const AGAIN_MS = 5000;
 
@@ -116,11 +116,15 @@ export class AgentFeed {
     const { ask, known } = this.options;
     await ask("epu-reset", {}, options);
     let files: unknown[] = [];
+    let chars = 0;
     for await (const { root, path, sizeBytes, mtimeMs, digest, state } of known()) {
-      files.push([root, path, sizeBytes, mtimeMs, digest, state]);
-      if (files.length < KNOWN_AT_ONCE) continue;
+      const file = [root, path, sizeBytes, mtimeMs, digest, state];
+      files.push(file);
+      chars += JSON.stringify(file).length;
+      if (chars < KNOWN_CHARS) continue;
       await ask("epu-know", { files }, options);
       files = [];
+      chars = 0;
     }
     if (files.length > 0) await ask("epu-know", { files }, options);
   }

@@ -3,6 +3,9 @@ import type { Finding } from "../model.ts";
 /** Distinct findings of one file that are kept; the rest is counted. */
 const KEPT_MAX = 100;
 
+/** Names in a file may be of any length; what is said of it is for people. */
+const TEXT_CHARS_MAX = 400;
+
 type Note = Omit<Finding, "path">;
 
 /** What is to be said of one file: the same thing at the same place is said once, with its number. */
@@ -12,7 +15,8 @@ export class Findings {
 
   constructor(private readonly path: string) {}
 
-  add(note: Note): void {
+  add(given: Note): void {
+    const note = { ...given, where: cut(given.where), text: cut(given.text) };
     const key = `${note.code} ${note.where}`;
     const known = this.#kept.get(key);
     if (known !== undefined) known.times++;
@@ -39,4 +43,10 @@ export class Findings {
     }
     return all;
   }
+}
+
+function cut<T extends string | null>(text: T): T {
+  return text === null || text.length <= TEXT_CHARS_MAX
+    ? text
+    : `${text.slice(0, TEXT_CHARS_MAX)}…` as T;
 }

@@ -152,7 +152,7 @@ export class EpuFileReader {
 
   /** Well-formed, and no reader took it. */
   #stranger(): EpuFile {
-    const { local, uri } = this.#root!;
+    const [local, uri] = [named(this.#root!.local), named(this.#root!.uri)];
     if (/tomography/i.test(local) || /tomography/i.test(uri)) {
       return { kind: "foreign", product: "Tomography", rootName: local };
     }
@@ -200,6 +200,11 @@ export class EpuFileReader {
       });
     }
   }
+}
+
+/** Of a name, as much as tells what it is. */
+function named(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
 }
 
 /** What the whole file `bytes` at `path` says; see `EpuFileReader`. */

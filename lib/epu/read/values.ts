@@ -34,10 +34,13 @@ export const decodeFlag: Decode<boolean> = (text) =>
 export const decodeSwitch: Decode<boolean> = (text) =>
   text === "On" ? true : text === "Off" ? false : decodeFlag(text);
 
-export const decodeText: Decode<string> = (text) => text;
+/** Names and paths, Windows' longest ones included. */
+const TEXT_CHARS_MAX = 1024;
+
+export const decodeText: Decode<string> = (text) => text.length > TEXT_CHARS_MAX ? undefined : text;
 
 /** Text in which "" says no more than an absent element. */
-export const decodeWord: Decode<string> = (text) => text === "" ? null : text;
+export const decodeWord: Decode<string> = (text) => text === "" ? null : decodeText(text);
 
 export const decodeGuid: Decode<string> = (text) =>
   /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : undefined;

@@ -20,6 +20,8 @@ export interface XmlHandler {
   declared(encoding: string): void;
 }
 
+/** Of what the parser says: it quotes names of any length. */
+const TEXT_CHARS_MAX = 200;
 const PREDEFINED = { amp: "&", gt: ">", lt: "<", quot: '"', apos: "'" };
 
 /**
@@ -140,7 +142,9 @@ export class XmlStream {
 
   #broken(what: string): ReadRefusal {
     const { line, columnIndex } = this.#parser;
-    const text = `Line ${line}, column ${columnIndex}: ${what.replace(/\.$/, "")}`;
+    const text = `Line ${line}, column ${columnIndex}: ${
+      what.slice(0, TEXT_CHARS_MAX).replace(/\.$/, "")
+    }`;
     return { kind: "not-xml", text, line, column: columnIndex };
   }
 

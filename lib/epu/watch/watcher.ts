@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { FileEntry, Finding } from "../model.ts";
+import { digestOf } from "../keys.ts";
 import { fileKindOf, type NamedFile } from "../read/mod.ts";
 import { isMissing, type Look, type WatchFs } from "./fs.ts";
 import { type Waiting, WorkQueue } from "./queue.ts";
@@ -74,6 +75,8 @@ const SCAN_SHARE_BUSY = 10;
 const HINTS_MAX = 10_000;
 /** A file counts as gone once so many scans in a row have missed it: EPU replaces files in place. */
 const MISSED_SCANS = 2;
+/** Below the watched folder; Windows gives a whole path 260. */
+const PATH_CHARS_MAX = 400;
 
 /**
  * Finds files below the watched folders and hands over what they say, in batches, as they settle. Hints of
@@ -301,6 +304,7 @@ export class Watcher {
   #consider(root: WatchRoot, path: string, look: Look): void {
     const named = fileKindOf(path);
     if (!isOurs(named) || (root.atlasOnly === true && named.kind !== "atlas")) return;
+    if (path.length > PATH_CHARS_MAX) return this.#tellLong(root, path);
     const key = `${root.name}/${path}`;
     const mark = this.#marks.get(key);
     const { sizeBytes, mtimeMs } = look;
@@ -339,6 +343,20 @@ export class Watcher {
       waiting.dueMs = Math.max(nowMs + this.#settings.settleMs, waiting.dueMs);
       this.#queue.put(key, waiting);
     }
+  }
+
+  /** Said once of each folder. */
+  #tellLong(root: WatchRoot, path: string): void {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    const shown = `${folder.slice(0, PATH_CHARS_MAX - 40)}…${digestOf(folder)}`;
+    this.#tellOnce(root, shown, "ignored", {
+      code: "path-too-long",
+      severity: "error",
+      path: shown,
+      where: null,
+      text: `A path of ${path.length} characters is longer than ${PATH_CHARS_MAX}`,
+      consequence: "What lies in this folder is not read",
+    });
   }
 
   async #batch(signal: AbortSignal): Promise<TakenFile[]> {

@@ -331,3 +331,26 @@ Deno.test("one square's file that is rewritten all the time is read every five s
   assert(run.fs.reads <= 13 && run.fs.reads >= 8, `${run.fs.reads} reads in a minute`);
   await run.end();
 });
+
+Deno.test("a path that no store could hold is said once and stands in nobody's way", async () => {
+  const run = await Run.start();
+  const deep = Array.from({ length: 12 }, () => "d".repeat(200)).join("/");
+  for (const { path, bytes, atMs } of FINAL) {
+    run.fs.write(`${ROOT}/${path}`, bytes, atMs);
+    run.fs.write(`${ROOT}/${deep}/${path}`, bytes, atMs);
+  }
+  await run.settle();
+  const said: FileEntry[] = [];
+  for await (const { value } of run.kv.list({ prefix: fileKey("epu") })) {
+    const entry = FileEntry.parse(value);
+    if (entry.state === "ignored") said.push(entry);
+  }
+  assert(said.length > 0 && said.length < 20, `${said.length} folders`);
+  assert.match(said[0]!.error!, /longer than 400/);
+  const { items } = await new EpuStore(run.kv).acquisitions({ limit: 2 });
+  assert.equal(items.length, 1);
+  const { seq } = run.kv;
+  await run.pass(30_000);
+  assert.equal(run.kv.seq, seq, "not again at every look");
+  await run.end();
+});
