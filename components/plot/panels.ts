@@ -15,6 +15,7 @@ import {
   type Drawn,
   extentOf,
   type Mark,
+  panelOf,
   panelsOf,
   panelTitle,
   type Point,
@@ -54,7 +55,7 @@ export interface Scene {
 }
 
 interface Panel {
-  readonly unit: string;
+  readonly key: string;
   readonly chart: Chart<"line", Point[]>;
   readonly canvas: HTMLCanvasElement;
 }
@@ -85,9 +86,9 @@ export class Panels {
   /** Draws all; charts are kept while the set of units stays. */
   show(scene: Scene): void {
     this.#scene = scene;
-    const units = panelsOf(scene.drawn).map(({ unit }) => unit);
-    const built = this.#panels.map(({ unit }) => unit);
-    if (built.length === 0 || units.join("|") !== built.join("|")) this.#build();
+    const wanted = panelsOf(scene.drawn).map(({ key }) => key);
+    const built = this.#panels.map(({ key }) => key);
+    if (built.length === 0 || wanted.join("|") !== built.join("|")) this.#build();
     this.#update();
   }
 
@@ -139,8 +140,8 @@ export class Panels {
   #update(): void {
     const { drawn, range } = this.#scene;
     for (const panel of this.#panels) {
-      const { unit, chart } = panel;
-      const own = drawn.filter(({ channel }) => channel.unit === unit);
+      const { key, chart } = panel;
+      const own = drawn.filter(({ channel }) => panelOf(channel) === key);
       chart.data.datasets = own.flatMap((one, index) => this.#datasets(one, index));
       const x = chart.options.scales!.x!;
       [x.min, x.max] = range;
@@ -155,10 +156,10 @@ export class Panels {
 
   #build(): void {
     for (const { chart } of this.#panels) chart.destroy();
-    const units = panelsOf(this.#scene.drawn).map(({ unit }) => unit);
-    const boxes = units.map((_, index) => {
+    const keys = panelsOf(this.#scene.drawn).map(({ key }) => key);
+    const boxes = keys.map((_, index) => {
       const box = document.createElement("div");
-      box.className = index === units.length - 1 ? "panel last" : "panel";
+      box.className = index === keys.length - 1 ? "panel last" : "panel";
       const canvas = document.createElement("canvas");
       canvas.setAttribute("aria-hidden", "true");
       box.append(canvas);
@@ -169,9 +170,9 @@ export class Panels {
     });
     // In the document before they are charts: a chart takes its size from its box.
     this.host.replaceChildren(...boxes.map(({ box }) => box), this.#flags);
-    this.#panels = units.map((unit, index) => {
+    this.#panels = keys.map((key, index) => {
       const { canvas } = boxes[index]!;
-      return { unit, canvas, chart: this.#chart(canvas, unit, index === units.length - 1) };
+      return { key, canvas, chart: this.#chart(canvas, key, index === keys.length - 1) };
     });
   }
 
@@ -227,7 +228,7 @@ export class Panels {
     return placed(marks, range, (at) => scales.x!.getPixelForValue(at), chartArea.right);
   }
 
-  #chart(canvas: HTMLCanvasElement, unit: string, last: boolean): Chart<"line", Point[]> {
+  #chart(canvas: HTMLCanvasElement, key: string, last: boolean): Chart<"line", Point[]> {
     const text = this.#ink("--ink-3");
     const font = { size: 11, family: getComputedStyle(document.body).fontFamily };
     const ranged = ({ chart }: { chart: Chart }) => {
@@ -238,7 +239,7 @@ export class Panels {
     return new Chart<"line", Point[]>(canvas, {
       type: "line",
       data: { datasets: [] },
-      plugins: [this.#overlay(unit, last)],
+      plugins: [this.#overlay(key, last)],
       options: {
         animation: false,
         parsing: false,
@@ -282,7 +283,7 @@ export class Panels {
             border: { display: false },
             grid: { color: this.#ink("--line"), drawTicks: false },
             afterBuildTicks: (axis) => {
-              const own = this.#scene.drawn.filter(({ channel }) => channel.unit === unit);
+              const own = this.#scene.drawn.filter(({ channel }) => panelOf(channel) === key);
               if (own.length === 0) return;
               const height = canvas.clientHeight - LAYOUT.head - (last ? LAYOUT.foot : 4);
               round = valueAxis(
@@ -323,8 +324,8 @@ export class Panels {
   }
 
   /** Heading, gaps as shade, crosshair, words beside marks: what chart.js has no word for. */
-  #overlay(unit: string, last: boolean): Plugin<"line"> {
-    const own = () => this.#scene.drawn.filter(({ channel }) => channel.unit === unit);
+  #overlay(key: string, last: boolean): Plugin<"line"> {
+    const own = () => this.#scene.drawn.filter(({ channel }) => panelOf(channel) === key);
     return {
       id: "holdfast-overlay",
       beforeDatasetsDraw: ({ ctx, chartArea, scales }) => {
@@ -347,7 +348,9 @@ export class Panels {
         ctx.fillStyle = this.#ink("--ink-2");
         const family = getComputedStyle(document.body).fontFamily;
         ctx.font = `600 11px ${family}`;
-        ctx.fillText(panelTitle({ unit, drawn: own() }), chartArea.left, chartArea.top - 6);
+        const [panel] = panelsOf(own());
+        const title = panel === undefined ? "" : panelTitle(panel);
+        ctx.fillText(title, chartArea.left, chartArea.top - 6);
         const marks = this.#placed(chart as Chart<"line", Point[]>);
         ctx.strokeStyle = this.#ink("--ink-3");
         ctx.setLineDash([3, 3]);
@@ -378,7 +381,7 @@ export class Panels {
   }
 
   #datasets(
-    { channel, trace, setpoint = [] }: Drawn,
+    { channel, trace, setpoint = [], dots = false }: Drawn,
     index: number,
   ): ChartDataset<"line", Point[]>[] {
     const colour = this.#ink(colourOf(channel));
@@ -390,6 +393,16 @@ export class Panels {
     const asked: ChartDataset<"line", Point[]>[] = setpoint.length === 0 ? [] : [
       { ...base, data: points(setpoint), borderWidth: 1, borderColor: this.#ink("--ink-3") },
     ];
+    if (dots) {
+      return [{
+        ...base,
+        data: points(trace.line),
+        showLine: false,
+        pointRadius: 1.6,
+        pointBackgroundColor: `${colour}8c`,
+        pointBorderWidth: 0,
+      }];
+    }
     return [...band, ...asked, {
       ...base,
       data: points(trace.line),

@@ -8,6 +8,7 @@ import {
   gapLimitMs,
   keyOf,
   nearest,
+  panelOf,
   type PlotBucket,
   type PlotChannel,
   type Trace,
@@ -28,13 +29,16 @@ export function Legend(
   const places = new Map<string, number>();
   return (
     <ul class="legend" role="list">
-      {drawn.map(({ channel, trace }) => {
-        const place = places.get(channel.unit) ?? 0;
-        places.set(channel.unit, place + 1);
+      {drawn.map(({ channel, trace, dots = false }) => {
+        const place = places.get(panelOf(channel)) ?? 0;
+        places.set(panelOf(channel), place + 1);
         return (
           <li key={keyOf(channel)}>
             <svg class={`swatch c${channel.colour}`} viewBox="0 0 16 4" aria-hidden="true">
-              <path d="M0 2H16" stroke-dasharray={DASHES[place % DASHES.length]!.join(" ")} />
+              <path
+                d="M0 2H16"
+                stroke-dasharray={dots ? "3 3" : DASHES[place % DASHES.length]!.join(" ")}
+              />
             </svg>
             {channel.label} <b class="num">{valueAt(trace, channel, hoverMs, nowMs)}</b>{" "}
             {channel.unit}

@@ -16,6 +16,13 @@ export interface PlotChannel {
   /** What it can read at all; an axis does not reach beyond it. */
   readonly min?: number;
   readonly max?: number;
+  /** Names its panel where two quantities have the same unit and nothing else in common; default: its unit. */
+  readonly panel?: string;
+}
+
+/** The panel a channel is drawn in. */
+export function panelOf({ panel, unit }: Pick<PlotChannel, "panel" | "unit">): string {
+  return panel ?? unit;
 }
 
 /** `device.channel`, as the telemetry API spells a channel. */
@@ -53,6 +60,8 @@ export interface Drawn {
   readonly trace: Trace;
   /** What was asked of it, as a step line; absent where nothing was. */
   readonly setpoint?: readonly Point[];
+  /** Each sample stands for itself: dots, and no line from one to the next. */
+  readonly dots?: boolean;
 }
 
 /** A moment worth a line across all panels. */
@@ -113,14 +122,12 @@ export function extend(trace: Trace, atMs: number, value: number, limitMs: numbe
 /** Panels, one a unit, in the order in which units first appear. */
 export function panelsOf<D extends { readonly channel: PlotChannel }>(
   drawn: readonly D[],
-): { unit: string; drawn: D[] }[] {
-  const panels = new Map<string, D[]>();
-  for (const one of drawn) {
-    const found = panels.get(one.channel.unit);
-    if (found === undefined) panels.set(one.channel.unit, [one]);
-    else found.push(one);
-  }
-  return [...panels].map(([unit, drawn]) => ({ unit, drawn }));
+): { key: string; unit: string; drawn: D[] }[] {
+  return [...Map.groupBy(drawn, ({ channel }) => panelOf(channel))].map(([key, drawn]) => ({
+    key,
+    unit: drawn[0]!.channel.unit,
+    drawn,
+  }));
 }
 
 /** Heading of a panel: its channel where it has one, its unit always. */

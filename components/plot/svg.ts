@@ -92,10 +92,19 @@ export function pictureOf(picture: Picture): string {
         );
       }
     }
-    panel.drawn.forEach(({ channel, trace, setpoint = [] }, at) => {
+    panel.drawn.forEach(({ channel, trace, setpoint = [], dots = false }, at) => {
       const ink = colour(colourOf(channel));
       const inside = (points: readonly Point[]) =>
         points.filter(({ x }) => x >= fromMs && x <= toMs);
+      if (dots) {
+        const path = inside(trace.line).filter(({ y }) => y !== null)
+          .map(({ x, y }) => `M${n(xOf(x))} ${n(yOf(y!))}h0`).join("");
+        parts.push(
+          `<path d="${path}" fill="none" stroke="${ink}" stroke-opacity="0.55" stroke-width="3.2" ` +
+            `stroke-linecap="round"/>`,
+        );
+        return;
+      }
       const [low, high] = [inside(trace.low), inside(trace.high)];
       const band = bandPath(low, high, xOf, yOf);
       if (band !== "") parts.push(`<path d="${band}" fill="${ink}" fill-opacity="0.18"/>`);
