@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Clock } from "./clock.ts";
 import { Subscription } from "./event_subscription.ts";
 import type { Kv } from "./kv.ts";
+import { repacked, ROWS_MAX, rowsOf } from "./rows.ts";
 
 /** What a transaction says happened; it becomes an event in the same commit. */
 export interface EventDraft {
@@ -36,7 +37,10 @@ export type EventDelivery<E = HoldfastEvent> =
   | { readonly kind: "event"; readonly event: E }
   | { readonly kind: "dropped"; readonly fromSeq: number };
 
-/** Key of event `seq`; without it, the prefix of all events. */
+/**
+ * Key of event `seq` and of those of the same commit after it, as `packedRows` puts them together; without a
+ * number, the prefix of all events.
+ */
 export function eventKey(seq?: number): Deno.KvKey {
   return seq === undefined ? ["event"] : ["event", seq];
 }
@@ -59,6 +63,8 @@ export interface EventQuery extends EventFilter {
 export const READ_LIMIT_MAX = 10_000;
 const SUBSCRIBERS_MAX = 2000;
 const TRIM_BATCH = 500;
+/** A value may hold many events. */
+const READ_BATCH = 100;
 
 /** More subscriptions are open than this instrument serves. */
 export class TooManySubscribers extends Error {
@@ -107,18 +113,20 @@ export class EventLog implements Disposable {
     const start = Math.max(1, (afterSeq ?? 0) + 1);
     const end = Math.min(beforeSeq ?? Infinity, this.kv.seq + 1);
     if (!(start < end)) return [];
-    const selector = { start: eventKey(start), end: eventKey(end) };
+    const selector = { start: eventKey(Math.max(1, start - ROWS_MAX + 1)), end: eventKey(end) };
     const plain = types === undefined && subject === undefined;
     const found: HoldfastEvent[] = [];
-    const entries = this.kv.list(selector, {
-      reverse: afterSeq === undefined,
-      ...(plain ? { limit } : {}),
-    });
-    for await (const { value } of entries) {
-      // Filtered before it is parsed: a rare subject means walking over the whole log.
-      if (!plain && !eventMatches(value as HoldfastEvent, query)) continue;
-      found.push(HoldfastEvent.parse(value));
-      if (found.length === limit) break;
+    const newestFirst = afterSeq === undefined;
+    const batchSize = plain ? Math.min(limit, READ_BATCH) : READ_BATCH;
+    for await (const { value } of this.kv.list(selector, { reverse: newestFirst, batchSize })) {
+      const rows = rowsOf(value) as HoldfastEvent[];
+      for (const row of newestFirst ? rows.reverse() : rows) {
+        if (!(start <= row.seq && row.seq < end)) continue;
+        // Filtered before it is parsed: a rare subject means walking over the whole log.
+        if (!plain && !eventMatches(row, query)) continue;
+        found.push(HoldfastEvent.parse(row));
+        if (found.length === limit) return found;
+      }
     }
     return found;
   }
@@ -159,20 +167,28 @@ export class EventLog implements Disposable {
     if (newest <= 1) return 0;
     let removed = 0;
     let batch: Deno.KvKey[] = [];
-    const remove = async () => {
-      await this.kv.transact([], () => ({ ok: true, value: { value: null, remove: batch } }));
-      removed += batch.length;
+    const remove = async (set: [Deno.KvKey, unknown][] = []) => {
+      if (batch.length === 0) return;
+      await this.kv.transact([], () => ({ ok: true, value: { value: null, set, remove: batch } }));
       batch = [];
     };
-    for await (
-      const { key, value } of this.kv.list({ start: eventKey(1), end: eventKey(newest) })
-    ) {
-      const { seq, atMs } = value as HoldfastEvent;
-      if (seq >= keepFromSeq && atMs >= keepFromMs) break;
+    const selector = { start: eventKey(1), end: eventKey(newest) };
+    for await (const { key, value } of this.kv.list(selector, { batchSize: READ_BATCH })) {
+      const rows = rowsOf(value) as HoldfastEvent[];
+      const young = rows.findIndex(({ seq, atMs }) =>
+        seq >= newest || seq >= keepFromSeq && atMs >= keepFromMs
+      );
+      if (young === 0) break;
       batch.push(key);
+      removed += young === -1 ? rows.length : young;
+      if (young > 0) {
+        // The rest of this value stays, under the number it begins with now.
+        await remove(repacked(rows.slice(young)).map(([seq, rest]) => [eventKey(seq), rest]));
+        break;
+      }
       if (batch.length === TRIM_BATCH) await remove();
     }
-    if (batch.length > 0) await remove();
+    await remove();
     return removed;
   }
 

@@ -73,10 +73,13 @@ export class Kv {
     return (await this.store.read((kv) => kv.get(key))).value;
   }
 
-  /** Entries below `prefix`, or between `start` (inclusive) and `end`, in key order. */
+  /**
+   * Entries below `prefix`, or between `start` (inclusive) and `end`, in key order; `batchSize` of them, at the
+   * most 500, are in memory at once.
+   */
   list(
     selector: Deno.KvListSelector,
-    options: { limit?: number; reverse?: boolean } = {},
+    options: { limit?: number; reverse?: boolean; batchSize?: number } = {},
   ): AsyncGenerator<Seen> {
     return this.store.list(selector, options);
   }

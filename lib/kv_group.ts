@@ -2,6 +2,7 @@ import { checkedDraft } from "./event_draft.ts";
 import { type EventDraft, eventKey, type HoldfastEvent } from "./events.ts";
 import type { Entry } from "./kv_cache.ts";
 import { because } from "./kv_errors.ts";
+import { fitsAsText, jsonText, packedRows } from "./rows.ts";
 import { bytesOf, copyOf, keyName, type KeyRef, keyRef, VALUE_BYTES_MAX } from "./kv_value.ts";
 import type { Result } from "./result.ts";
 
@@ -59,9 +60,15 @@ interface Write {
   readonly gone: boolean;
 }
 
+/** An event before it has its number, and the JSON it is stored as. */
+interface Drafted {
+  readonly draft: Required<EventDraft>;
+  readonly text: string;
+}
+
 interface Effect {
   readonly writes: readonly Write[];
-  readonly drafts: readonly Required<EventDraft>[];
+  readonly drafts: readonly Drafted[];
   readonly bytes: number;
   readonly keyBytes: number;
 }
@@ -75,7 +82,7 @@ export class Group {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #writes = new Map<string, Write>();
   readonly #checks = new Map<string, KeyRef>();
-  readonly #drafts: Required<EventDraft>[] = [];
+  readonly #drafts: Drafted[] = [];
   readonly #outcomes: Outcome[] = [];
   #mutations = 0;
   #bytes = 0;
@@ -143,15 +150,20 @@ export class Group {
       if (gone) atomic.delete(ref.key);
       else atomic.set(ref.key, value);
     }
-    const events = this.#drafts.map((draft, i): HoldfastEvent => ({
+    if (this.#drafts.length === 0) return [];
+    const events = this.#drafts.map(({ draft }, i): HoldfastEvent => ({
       v: 1,
       seq: firstSeq + i,
       atMs,
       ...draft,
     }));
     // The place of the first event must be free: two writers can never give one number twice.
-    if (events.length > 0) atomic.check({ key: eventKey(firstSeq), versionstamp: null });
-    for (const event of events) atomic.set(eventKey(event.seq), event);
+    atomic.check({ key: eventKey(firstSeq), versionstamp: null });
+    const rows = events.map((row, i) => {
+      const { text } = this.#drafts[i]!;
+      return { seq: row.seq, text: `{"v":1,"seq":${row.seq},"atMs":${atMs},${text.slice(1)}`, row };
+    });
+    for (const [seq, value] of packedRows(rows)) atomic.set(eventKey(seq), value);
     return events;
   }
 
@@ -215,11 +227,15 @@ function effectOf(commit: Commit<unknown>, refs: readonly KeyRef[]): Effect {
   for (const key of commit.remove ?? []) {
     writes.push({ ref: keyRef(key), value: null, bytes: 1, gone: true });
   }
-  const drafts = (commit.events ?? []).map(checkedDraft);
+  const drafts = (commit.events ?? []).map((given): Drafted => {
+    const draft = checkedDraft(given);
+    return { draft, text: jsonText(draft) };
+  });
   let bytes = 0;
   let keyBytes = drafts.length * EVENT_KEY_BYTES;
-  for (const draft of drafts) {
-    const draftBytes = bytesOf(draft) + EVENT_STAMP_BYTES;
+  for (const { draft, text } of drafts) {
+    const stampedBytes = text.length + EVENT_STAMP_BYTES;
+    const draftBytes = fitsAsText(text) ? stampedBytes : bytesOf(draft) + EVENT_STAMP_BYTES;
     if (draftBytes > VALUE_BYTES_MAX) {
       throw new TypeError(
         `The event "${draft.type}" has ${draftBytes} bytes, more than ${VALUE_BYTES_MAX}`,

@@ -7,6 +7,7 @@ import type { EventDraft, HoldfastEvent } from "./events.ts";
 import { type Commit, Kv, KvUnavailable, type Seen } from "./kv.ts";
 import { bytesOf, copyOf, keyRef } from "./kv_value.ts";
 import { accept, refuse, type Result } from "./result.ts";
+import { rowsOf } from "./rows.ts";
 
 /** A transaction drawn at random: what it reads, what it writes there or elsewhere, and when it refuses. */
 interface Step {
@@ -93,7 +94,9 @@ async function stateOf(kv: Kv): Promise<Map<number, number>> {
 
 async function eventsOf(kv: Kv): Promise<HoldfastEvent[]> {
   const events: HoldfastEvent[] = [];
-  for await (const { value } of kv.list({ prefix: ["event"] })) events.push(value as HoldfastEvent);
+  for await (const { value } of kv.list({ prefix: ["event"] })) {
+    events.push(...rowsOf(value) as HoldfastEvent[]);
+  }
   return events;
 }
 

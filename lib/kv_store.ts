@@ -3,6 +3,7 @@ import { type Entry, ReadCache } from "./kv_cache.ts";
 import { because, closedError, KvUnavailable } from "./kv_errors.ts";
 import type { Group, Pending, Seen } from "./kv_group.ts";
 import { bytesOf, type KeyRef } from "./kv_value.ts";
+import { ROWS_MAX, rowsOf } from "./rows.ts";
 
 /** What `Kv` asks of the store below it: `Deno.Kv`, or a wrapper that fails on purpose. */
 export type KvBackend = Pick<Deno.Kv, "get" | "getMany" | "list" | "atomic" | "close">;
@@ -27,7 +28,7 @@ export class Store {
 
   async *list(
     selector: Deno.KvListSelector,
-    options: { limit?: number; reverse?: boolean } = {},
+    options: { limit?: number; reverse?: boolean; batchSize?: number } = {},
   ): AsyncGenerator<Seen> {
     const batchSize = Math.min(500, Math.max(1, options.limit ?? 500));
     if (this.#closed) throw closedError();
@@ -91,9 +92,8 @@ export class Store {
 
   /** The newest event's number, 0 before the first. */
   async newestSeq(): Promise<number> {
-    for await (const { key } of this.list({ prefix: eventKey() }, { reverse: true, limit: 1 })) {
-      return Number(key.at(-1));
-    }
+    const newest = this.list({ prefix: eventKey() }, { reverse: true, limit: 1 });
+    for await (const { key, value } of newest) return Number(key.at(-1)) + rowsOf(value).length - 1;
     return 0;
   }
 
@@ -102,9 +102,15 @@ export class Store {
     const events: HoldfastEvent[] = [];
     if (newest <= seq) return events;
     for await (
-      const { value } of this.list({ start: eventKey(seq + 1), end: eventKey(newest + 1) })
+      const { value } of this.list({
+        start: eventKey(Math.max(1, seq + 2 - ROWS_MAX)),
+        end: eventKey(newest + 1),
+      })
     ) {
-      events.push(HoldfastEvent.parse(value));
+      for (const row of rowsOf(value)) {
+        const event = HoldfastEvent.parse(row);
+        if (event.seq > seq) events.push(event);
+      }
     }
     return events;
   }

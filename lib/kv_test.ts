@@ -4,6 +4,7 @@ import { ManualClock } from "./clock.ts";
 import type { HoldfastEvent } from "./events.ts";
 import { type Commit, ContentionError, Kv, KvUnavailable } from "./kv.ts";
 import { accept, refuse, type Result } from "./result.ts";
+import { rowsOf } from "./rows.ts";
 
 const clock = new ManualClock();
 
@@ -197,7 +198,8 @@ Deno.test("what a caller does with its objects afterwards changes nothing stored
   const again = await kv.transact([["mine"]], ([seen]) => accept({ value: seen!.value }));
   assert.deepEqual(again.ok && again.value, { list: [1, 2], nested: { a: 1 } });
   assert.deepEqual(await kv.get(["mine"]), { list: [1, 2], nested: { a: 1 } });
-  assert.deepEqual((await kv.get(["event", 1]) as HoldfastEvent).data, { state: { duty: 1 } });
+  const [event] = rowsOf(await kv.get(["event", 1])) as HoldfastEvent[];
+  assert.deepEqual(event!.data, { state: { duty: 1 } });
   await kv.close();
 });
 

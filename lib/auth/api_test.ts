@@ -4,6 +4,7 @@ import { ConfigFile } from "../config_schema.ts";
 import { createApi, problemHandler } from "../http.ts";
 import { Kv } from "../kv.ts";
 import { memoryLog } from "../log.ts";
+import { rowsOf } from "../rows.ts";
 import { security } from "../security.ts";
 import { Auth, authApi, localPath, type Role } from "./mod.ts";
 
@@ -239,8 +240,9 @@ Deno.test("who did what to accounts stands in the event log", async () => {
   await s.ask("POST", "/tokens", { headers, body: { name: "ci" } });
   const events: string[] = [];
   for await (const { value } of s.kv.list({ prefix: ["event"] })) {
-    const { type, actor } = value as { type: string; actor: string };
-    events.push(`${type} ${actor}`);
+    for (const { type, actor } of rowsOf(value) as { type: string; actor: string }[]) {
+      events.push(`${type} ${actor}`);
+    }
   }
   assert.deepEqual(events, [
     "auth.user_added system",

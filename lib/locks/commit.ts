@@ -1,11 +1,13 @@
 import type { Kv } from "../kv.ts";
 import { accept, refuse } from "../result.ts";
+import { fitsAsText, packedRows } from "../rows.ts";
 import type { Draft } from "./draft.ts";
 import { fenceKey, groupKey, logKey, META_KEY, onceKey, POLICY_KEY, waitKey } from "./keys.ts";
 import type { Change } from "./table.ts";
-import type { AuditRecord } from "./model.ts";
+import type { AuditRecord, GroupLock } from "./model.ts";
 import type { Now } from "./standing.ts";
-import { Meta, type StoredLock, storedWaiter } from "./stored.ts";
+import { Meta, storedWaiter } from "./stored.ts";
+import { groupText, stampedText } from "./texts.ts";
 
 /** What a commit came to; `foreign`: somebody else wrote, and nothing of this did. */
 export type Committed =
@@ -42,7 +44,11 @@ export async function commitDraft(
   const writes: (readonly [Deno.KvKey, unknown])[] = [
     [META_KEY, meta],
     ...set,
-    ...records.map((record) => [logKey(record.seq), record] as const),
+    ...packedRows(
+      records.map((row, i) => {
+        return { seq: row.seq, text: stampedText(row, draft.recordTexts[i]!), row };
+      }),
+    ).map(([seq, value]) => [logKey(seq), value] as const),
   ];
   const done = await kv.transact([META_KEY], ([seen]) => {
     const stored = seen!.value === null ? null : Meta.parse(seen!.value);
@@ -69,15 +75,19 @@ function writesOf(
   const put = (key: Deno.KvKey, value: unknown) => last.set(nameOf(key), { key, value });
   /** Most never wait: they come and have their turn in one commit, which says nothing of it. */
   const came = new Set<string>();
+  const live = new Map<string, GroupLock>();
   for (const change of changes) {
     switch (change.kind) {
       case "hold": {
         const { lock, yieldTo } = change.held;
-        put(groupKey(lock.id), { v: 2, lock, yieldTo });
+        const text = groupText(lock, yieldTo);
+        put(groupKey(lock.id), fitsAsText(text) ? text : { v: 2, lock, yieldTo });
+        live.set(lock.id, lock);
         break;
       }
       case "end":
         put(groupKey(change.ended.lock.id), undefined);
+        live.delete(change.ended.lock.id);
         break;
       case "fence":
         put(fenceKey(change.deviceId), change.fence);
@@ -100,7 +110,7 @@ function writesOf(
         put(onceKey(change.key), undefined);
     }
   }
-  dropToldFences(last);
+  dropToldFences(last, live.values());
   const all = [...last.values()];
   return {
     set: all.filter(({ value }) => value !== undefined).map(({ key, value }) => [key, value]),
@@ -113,10 +123,12 @@ function nameOf(key: Deno.KvKey): string {
 }
 
 /** A live lock's row tells its devices' fences: their own rows need not say it again. */
-function dropToldFences(last: Map<string, { key: Deno.KvKey; value: unknown }>): void {
-  for (const { key, value } of [...last.values()]) {
-    if (key[1] !== "group" || value === undefined) continue;
-    for (const [deviceId, fence] of Object.entries((value as StoredLock).lock.fences)) {
+function dropToldFences(
+  last: Map<string, { key: Deno.KvKey; value: unknown }>,
+  live: Iterable<GroupLock>,
+): void {
+  for (const { fences } of live) {
+    for (const [deviceId, fence] of Object.entries(fences)) {
       const name = nameOf(fenceKey(deviceId));
       if (last.get(name)?.value === fence) last.delete(name);
     }

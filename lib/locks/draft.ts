@@ -12,6 +12,7 @@ import {
 } from "./model.ts";
 import type { EndedLock, Held, Now, Waiter } from "./standing.ts";
 import type { Change, Once, Table } from "./table.ts";
+import { groupText, recordText } from "./texts.ts";
 
 /** A record before the log gives it number, epoch and time. */
 export type RecordDraft = Omit<AuditRecord, "v" | "seq" | "epoch" | "atMs">;
@@ -36,6 +37,8 @@ const BYTES_MAX = 400_000;
 export class Draft {
   readonly changes: Change[] = [];
   readonly records: RecordDraft[] = [];
+  /** The same as JSON. */
+  readonly recordTexts: string[] = [];
   /** For the instrument's log. */
   readonly events: EventDraft[] = [];
   readonly waitEnds: { readonly id: string; readonly end: WaitEnd }[] = [];
@@ -59,7 +62,7 @@ export class Draft {
   }
 
   hold(held: Held): void {
-    this.#do({ kind: "hold", held }, 1, sizeOf(held.lock));
+    this.#do({ kind: "hold", held }, 1, 40 + groupText(held.lock, held.yieldTo).length);
   }
 
   /** Ends the lock: its devices are free, their fences higher, its record written. */
@@ -153,14 +156,19 @@ export class Draft {
   }
 
   note(record: RecordDraft): void {
+    const text = recordText(record);
     this.records.push(record);
+    this.recordTexts.push(text);
     const events = instrumentEvents(record, (deviceId) => this.table.fences.of(deviceId));
     this.events.push(...events);
     this.#writes += 1 + events.length;
-    this.#bytes += 600 * events.length;
-    const { lock, before } = record;
-    this.#bytes += 900 + (lock === null ? 0 : sizeOf(lock)) +
-      (before === null ? 0 : sizeOf(before));
+    this.#bytes += 120 + text.length;
+    for (const { subject, actor, text: told } of events) {
+      const { actor: by = "", label = "" } = record.owner ?? {};
+      // Six bytes for a character at the most.
+      this.#bytes += 400 +
+        6 * (subject.length + actor.length + told.length + by.length + label.length);
+    }
   }
 
   #do(change: Change, writes: number, bytes: number): void {
@@ -169,9 +177,4 @@ export class Draft {
     this.#writes += writes;
     this.#bytes += bytes;
   }
-}
-
-function sizeOf({ deviceIds, reason }: GroupLock): number {
-  return 900 + 2 * (reason?.length ?? 0) +
-    deviceIds.reduce((sum, id) => sum + 30 + 6 * id.length, 0);
 }

@@ -4,7 +4,7 @@ export const META_KEY: Deno.KvKey = ["locks", "meta"];
 /** `["locks", "policy"]`: the `Policy`, once somebody set one. */
 export const POLICY_KEY: Deno.KvKey = ["locks", "policy"];
 
-/** `["locks", "group", id]`: a live `StoredLock`. */
+/** `["locks", "group", id]`: a live `StoredLock`, as JSON. */
 export function groupKey(id?: string): Deno.KvKey {
   return id === undefined ? ["locks", "group"] : ["locks", "group", id];
 }
@@ -27,10 +27,13 @@ export function onceKey(key?: string): Deno.KvKey {
   return key === undefined ? ["locks", "once"] : ["locks", "once", key];
 }
 
-/** `["locks", "log", seq]`: an `AuditRecord`. */
+/** `["locks", "log", seq]`: the `AuditRecord`s of one commit from this one on, as `packedRows` puts them together. */
 export function logKey(seq?: number): Deno.KvKey {
   return seq === undefined ? ["locks", "log"] : ["locks", "log", seq];
 }
+
+/** Values of the log in memory at once: each may hold many records. */
+export const LOG_BATCH = 50;
 
 /** `["locks", "lock", deviceId]`: one device's lease and fence, as the version before this one kept them. */
 export function oldLockKey(deviceId?: string): Deno.KvKey {

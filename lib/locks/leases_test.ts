@@ -4,7 +4,8 @@ import { type Fault, FaultyStore } from "../../tests/faulty_store.ts";
 import { ManualClock } from "../clock.ts";
 import { EventLog } from "../events.ts";
 import { Kv, KvUnavailable } from "../kv.ts";
-import { type GroupLock, Locks, RESTART_GRACE_MS } from "./mod.ts";
+import { Locks, RESTART_GRACE_MS } from "./mod.ts";
+import { storedLock } from "./stored.ts";
 
 const ANNA = { actor: "user:anna", label: "anna" };
 const RUN = { actor: "experiment:01", label: "experiment 42" };
@@ -334,7 +335,7 @@ Deno.test("never two holders, never one fence for two grants, whatever races, ex
         const holders = new Map<string, string>();
         const told = new Map<string, number>();
         for await (const { value } of kv.list({ prefix: ["locks", "group"] })) {
-          const { lock } = value as { lock: GroupLock };
+          const { lock } = storedLock(value);
           for (const deviceId of lock.deviceIds) {
             holders.set(deviceId, lock.owner.actor);
             told.set(deviceId, lock.fences[deviceId]!);

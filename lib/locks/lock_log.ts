@@ -3,8 +3,9 @@ import { TooManySubscribers } from "../events.ts";
 import type { Kv } from "../kv.ts";
 import { Listeners } from "../listeners.ts";
 import { accept } from "../result.ts";
+import { repacked, ROWS_MAX, rowsOf } from "../rows.ts";
 import type { AuditQuery, LockDelivery } from "./face.ts";
-import { logKey } from "./keys.ts";
+import { LOG_BATCH, logKey } from "./keys.ts";
 import { AuditRecord, isLockEvent, type LockEvent } from "./model.ts";
 import { covers } from "./names.ts";
 
@@ -74,13 +75,11 @@ export class LockLog implements Disposable {
     const end = Math.min(beforeSeq ?? Infinity, this.#seq + 1);
     const found: AuditRecord[] = [];
     if (!(start < end)) return found;
-    const selector = { start: logKey(start), end: logKey(end) };
-    for await (const { value } of this.kv.list(selector, { reverse: newestFirst })) {
-      const record = value as AuditRecord;
+    for await (const record of this.#stored(start, end, newestFirst)) {
       // The wall clock may have stepped: only far older ones end the search.
       if (record.atMs < sinceMs) continue;
       if (!matches(record, query)) continue;
-      found.push(AuditRecord.parse(value));
+      found.push(AuditRecord.parse(record));
       if (found.length === limit) break;
     }
     return found;
@@ -89,9 +88,22 @@ export class LockLog implements Disposable {
   /** Records from after one up to another, which this process may not have been told. */
   async readStored(afterSeq: number, toSeq: number): Promise<AuditRecord[]> {
     const records: AuditRecord[] = [];
-    const selector = { start: logKey(afterSeq + 1), end: logKey(toSeq + 1) };
-    for await (const { value } of this.kv.list(selector)) records.push(AuditRecord.parse(value));
+    for await (const record of this.#stored(afterSeq + 1, toSeq + 1)) {
+      records.push(AuditRecord.parse(record));
+    }
     return records;
+  }
+
+  /** Records from `start` on, before `end`, as they are stored. */
+  async *#stored(start: number, end: number, newestFirst = false): AsyncGenerator<AuditRecord> {
+    const selector = { start: logKey(Math.max(1, start - ROWS_MAX + 1)), end: logKey(end) };
+    const options = { reverse: newestFirst, batchSize: LOG_BATCH };
+    for await (const { value } of this.kv.list(selector, options)) {
+      const rows = rowsOf(value) as AuditRecord[];
+      for (const row of newestFirst ? rows.reverse() : rows) {
+        if (start <= row.seq && row.seq < end) yield row;
+      }
+    }
   }
 
   /** Replay after `sinceSeq`, then live, without a gap or a repetition that is not told. */
@@ -125,19 +137,34 @@ export class LockLog implements Disposable {
   async #trim(nowMs: number): Promise<number> {
     let removed = 0;
     for (;;) {
-      const keys: Deno.KvKey[] = [];
-      let aged = false;
-      const selector = { start: logKey(this.#firstSeq), end: logKey(this.#seq) };
-      for await (const { key, value } of this.kv.list(selector, { limit: TRIM_BATCH })) {
-        aged = (value as AuditRecord).atMs < nowMs - this.limits.ageMaxMs;
-        if (!aged && this.surplus - keys.length <= 0) break;
-        keys.push(key);
+      const newest = this.#seq;
+      const keepFromSeq = this.#firstSeq + Math.max(0, this.surplus);
+      const keepFromMs = nowMs - this.limits.ageMaxMs;
+      const remove: Deno.KvKey[] = [];
+      let rest: AuditRecord[] = [];
+      let firstSeq = this.#firstSeq;
+      const selector = { start: logKey(firstSeq), end: logKey(newest) };
+      for await (
+        const { key, value } of this.kv.list(selector, { limit: TRIM_BATCH, batchSize: LOG_BATCH })
+      ) {
+        const rows = rowsOf(value) as AuditRecord[];
+        const kept = rows.findIndex(({ seq, atMs }) =>
+          seq >= newest || seq >= keepFromSeq && atMs >= keepFromMs
+        );
+        if (kept === 0) break;
+        remove.push(key);
+        firstSeq = kept === -1 ? rows.at(-1)!.seq + 1 : rows[kept]!.seq;
+        if (kept === -1) continue;
+        rest = rows.slice(kept);
+        break;
       }
-      if (keys.length === 0) return removed;
-      await this.kv.transact([], () => accept({ value: null, remove: keys }));
-      this.#firstSeq = Number(keys.at(-1)!.at(-1)) + 1;
-      removed += keys.length;
-      if (keys.length < TRIM_BATCH) return removed;
+      if (remove.length === 0) return removed;
+      // What stays of the value in the middle of which the log begins now is stored anew.
+      const set = repacked(rest).map(([seq, value]) => [logKey(seq), value] as const);
+      await this.kv.transact([], () => accept({ value: null, set, remove }));
+      removed += firstSeq - this.#firstSeq;
+      this.#firstSeq = firstSeq;
+      if (remove.length < TRIM_BATCH) return removed;
     }
   }
 

@@ -5,8 +5,9 @@ import type { Kv } from "../kv.ts";
 import { commitDraft } from "./commit.ts";
 import { Draft } from "./draft.ts";
 import { endOf } from "./ended.ts";
-import { logKey, oldLockKey } from "./keys.ts";
+import { LOG_BATCH, logKey, oldLockKey } from "./keys.ts";
 import { KvUnavailable } from "../kv.ts";
+import { rowsOf } from "../rows.ts";
 import type { Table } from "./table.ts";
 import { AuditRecord } from "./model.ts";
 import { type OldLock, upgraded } from "./old_lock.ts";
@@ -33,18 +34,25 @@ export async function openTable(kv: Kv, clock: Clock): Promise<{ table: Table; m
     epoch: newId(clock),
   };
   const { table } = stored;
-  for await (
-    const { value } of kv.list({ prefix: logKey() }, { reverse: true, limit: RECORDS_READ })
-  ) {
-    for (const ended of endOf(AuditRecord.parse(value))) {
-      if (!table.ended.has(ended.lock.id)) table.ended.set(ended.lock.id, ended);
-    }
-  }
+  await rememberEnded(kv, table);
   for (let from = 0; from < stored.old.length; from += UPGRADES_MAX) {
     meta = await upgrade(kv, table, meta, stored.old.slice(from, from + UPGRADES_MAX), now);
   }
   table.rest();
   return { table, meta };
+}
+
+async function rememberEnded(kv: Kv, table: Table): Promise<void> {
+  let left = RECORDS_READ;
+  const values = kv.list({ prefix: logKey() }, { reverse: true, batchSize: LOG_BATCH });
+  for await (const { value } of values) {
+    for (const row of rowsOf(value).reverse()) {
+      for (const ended of endOf(AuditRecord.parse(row))) {
+        if (!table.ended.has(ended.lock.id)) table.ended.set(ended.lock.id, ended);
+      }
+      if (--left === 0) return;
+    }
+  }
 }
 
 /** Writes rows of the version before this one anew; what one commit did is not met again. */

@@ -19,6 +19,7 @@ import {
   type RequestOutcome,
 } from "./mod.ts";
 import { ReplayedTable } from "./replayed_table.ts";
+import { storedLock } from "./stored.ts";
 import { passTime, person, proofOf } from "../../tests/lock_rig.ts";
 
 const LONG = Deno.env.get("HOLDFAST_LONG") === "1";
@@ -310,7 +311,7 @@ class World {
     assert.deepEqual(essentials(inMemory), essentials([...replayed.live.values()]));
     const stored: GroupLock[] = [];
     for await (const { value } of this.kv.list({ prefix: ["locks", "group"] })) {
-      stored.push((value as { lock: GroupLock }).lock);
+      stored.push(storedLock(value).lock);
     }
     assert.deepEqual(essentials(stored), essentials(inMemory));
     assert.deepEqual(locks.queue().value.map(({ id }) => id).sort(), [...replayed.waiting].sort());

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { KvUnavailable } from "../kv.ts";
 import { accept } from "../result.ts";
+import { LockLog } from "./lock_log.ts";
 import { type LockDelivery, Locks } from "./mod.ts";
 import {
   ask,
@@ -202,6 +203,34 @@ Deno.test("a store that holds what no version wrote is refused, not guessed at",
   const { kv, clock, locks, close } = await openRig();
   locks.close();
   await kv.transact([], () => accept({ value: null, set: [[["locks", "group", "x"], { v: 9 }]] }));
+  await assert.rejects(Locks.open(kv, clock), KvUnavailable);
+  await close();
+});
+
+Deno.test("decisions of one commit share a value of the log, and are read and trimmed one by one", async () => {
+  const { kv, clock, locks, close } = await openRig({ log: { countMax: 100, ageMaxMs: 1e15 } });
+  await Promise.all(Array.from({ length: 130 }, (_, i) => ask(locks, ANNA, [`d${i}`])));
+  assert.equal(locks.seq, 130);
+  let values = 0;
+  for await (const _ of kv.list({ prefix: ["locks", "log"] })) values++;
+  assert.ok(values < 20, `${values}`);
+  const page = await locks.audit({ afterSeq: 57, limit: 3 });
+  assert.deepEqual(page.map(({ seq }) => seq), [58, 59, 60]);
+  const older = await locks.audit({ beforeSeq: 58, limit: 2 });
+  assert.deepEqual(older.map(({ seq }) => seq), [57, 56]);
+  const limits = { countMax: 100, ageMaxMs: 1e15 };
+  using log = new LockLog(kv, limits);
+  await log.open(locks.seq);
+  assert.equal(await log.trim(clock.nowMs()), 30);
+  assert.equal(await log.trim(clock.nowMs()), 0);
+  assert.deepEqual((await log.read({ afterSeq: 0, limit: 2 })).map(({ seq }) => seq), [31, 32]);
+  await close();
+});
+
+Deno.test("a row of a lock that is no JSON is refused, not guessed at", async () => {
+  const { kv, clock, locks, close } = await openRig();
+  locks.close();
+  await kv.transact([], () => accept({ value: null, set: [[["locks", "group", "x"], "{"]] }));
   await assert.rejects(Locks.open(kv, clock), KvUnavailable);
   await close();
 });

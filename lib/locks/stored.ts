@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Kv, KvUnavailable } from "../kv.ts";
+import { rowOf } from "../rows.ts";
 import { atWall } from "./asking.ts";
 import { fenceKey, groupKey, META_KEY, oldLockKey, onceKey, POLICY_KEY, waitKey } from "./keys.ts";
 import { Once, Table } from "./table.ts";
@@ -32,6 +33,11 @@ export const StoredLock = z.object({
 });
 export type StoredLock = z.infer<typeof StoredLock>;
 
+/** A live lock from its row, which is JSON, or an object where it was written by the version before or is long. */
+export function storedLock(row: unknown): StoredLock {
+  return StoredLock.parse(rowOf(row));
+}
+
 /** What the store holds of the table. */
 export interface Stored {
   readonly meta: Meta | null;
@@ -48,7 +54,7 @@ export async function readTable(kv: Kv, now: Now, deadlines: Deadlines): Promise
   try {
     return await read(kv, now, deadlines);
   } catch (cause) {
-    if (cause instanceof z.ZodError) {
+    if (cause instanceof z.ZodError || cause instanceof SyntaxError) {
       throw new KvUnavailable("The store holds locks this version cannot read", { cause });
     }
     throw cause;
@@ -63,7 +69,7 @@ async function read(kv: Kv, now: Now, deadlines: Deadlines): Promise<Stored> {
     table.apply({ kind: "fence", deviceId: String(key.at(-1)), fence: z.int().parse(value) });
   }
   for await (const { value } of kv.list({ prefix: groupKey() })) {
-    const { lock, yieldTo } = StoredLock.parse(value);
+    const { lock, yieldTo } = storedLock(value);
     table.apply({ kind: "hold", held: heldOf(lock, yieldTo, now, deadlines(lock, meta)) });
     for (const [deviceId, told] of Object.entries(lock.fences)) {
       const fence = Math.max(told, table.fences.own(deviceId));

@@ -8,6 +8,7 @@ import {
 import { HoldfastEvent } from "../../lib/events.ts";
 import { Kv } from "../../lib/kv.ts";
 import { accept, refuse } from "../../lib/result.ts";
+import { rowsOf } from "../../lib/rows.ts";
 import { InProcessAgents, type MakeAgent } from "./in_process.ts";
 import { keptLog } from "./watched.ts";
 
@@ -135,8 +136,9 @@ export class Rig implements AsyncDisposable {
   async events(...types: string[]): Promise<HoldfastEvent[]> {
     const events: HoldfastEvent[] = [];
     for await (const { value } of this.kv.list({ prefix: ["event"] })) {
-      const event = HoldfastEvent.parse(value);
-      if (types.length === 0 || types.includes(event.type)) events.push(event);
+      for (const event of rowsOf(value).map((row) => HoldfastEvent.parse(row))) {
+        if (types.length === 0 || types.includes(event.type)) events.push(event);
+      }
     }
     return events;
   }
