@@ -6,6 +6,10 @@ export interface QueueView {
   /** Counts up with every change: a move may say which queue it was meant for. */
   readonly version: number;
   readonly running: ShownExperiment | null;
+  /** All that run, by number; more than one where the configuration lets them. */
+  readonly runs: readonly ShownExperiment[];
+  /** How many may run. */
+  readonly concurrency: number;
   /** Foremost first; the first page of it. */
   readonly waiting: readonly ShownExperiment[];
   /** How many wait at all. */
@@ -13,6 +17,18 @@ export interface QueueView {
   readonly estimates: Readonly<Record<string, ShownEstimate>>;
   /** Why the first is not started. */
   readonly obstacle: string | null;
+}
+
+/** Of what runs the first that would be ended if `one` were run now; `null`: nothing would. */
+export function inTheWayOf(
+  one: Pick<ShownExperiment, "devices">,
+  { runs, concurrency }: Pick<QueueView, "runs" | "concurrency">,
+): ShownExperiment | null {
+  // One that names no devices wants all that can be driven.
+  const meets = (run: ShownExperiment) =>
+    run.devices.length === 0 || one.devices.length === 0 ||
+    run.devices.some((id) => one.devices.includes(id));
+  return runs.find(meets) ?? (runs.length < concurrency ? null : runs.at(-1) ?? null);
 }
 
 /** Waiting experiments a page shows; the queue may hold thousands. */

@@ -5,6 +5,7 @@ import { endText, type ShownExperiment, type Viewer } from "../components/experi
 import { hearExperiments } from "../components/live.ts";
 import {
   fetchBoard,
+  inTheWayOf,
   moveTo,
   onBoardChange,
   placeForKey,
@@ -53,9 +54,13 @@ export default function ExperimentBoard(props: Props) {
     const stops = [
       onBoardChange(refresh),
       hearExperiments((changed) => {
-        if (changed.id === board.value.running?.id) {
-          board.value = { ...board.value, running: changed };
-        }
+        const { runs, running } = board.value;
+        if (!runs.some(({ id }) => id === changed.id)) return;
+        board.value = {
+          ...board.value,
+          running: changed.id === running?.id ? changed : running,
+          runs: runs.map((one) => one.id === changed.id ? changed : one),
+        };
       }),
     ];
     return () => stops.forEach((stop) => stop());
@@ -113,7 +118,8 @@ export default function ExperimentBoard(props: Props) {
     await refresh();
   }
 
-  const { running, waiting, waitingCount, estimates, obstacle, ended, version } = board.value;
+  const { running, runs, concurrency, waiting, waitingCount, estimates, obstacle, ended, version } =
+    board.value;
   const lifted = drag.value === null ? -1 : waiting.findIndex(({ id }) => id === drag.value!.id);
   return (
     <div class="board" ref={section}>
@@ -137,8 +143,10 @@ export default function ExperimentBoard(props: Props) {
       {running !== null && (
         <RunTable
           title="Running"
-          sub={endText(estimates[running.id])}
-          rows={[running]}
+          sub={runs.length === 1
+            ? endText(estimates[running.id])
+            : `${runs.length} side by side, each on devices of its own`}
+          rows={runs}
           viewer={viewer}
           clock={clock}
           onChange={refresh}
@@ -179,7 +187,7 @@ export default function ExperimentBoard(props: Props) {
                   count={waitingCount}
                   version={version}
                   estimate={estimates[one.id]}
-                  running={running}
+                  running={inTheWayOf(one, { runs, concurrency })}
                   viewer={viewer}
                   look={lookOf(index, lifted, drag.value?.place ?? 0)}
                   onMove={(place) => move(one.id, () => place)}

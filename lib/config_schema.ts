@@ -130,6 +130,8 @@ export const ConfigFile = z.strictObject({
   experiments: z.strictObject({
     /** Most waiting and running experiments of one owner. */
     activeLimit: z.number().int().min(1).max(1000).default(5),
+    /** How many run at the same time; more than one only on devices of their own. */
+    concurrency: z.number().int().min(1).max(16).default(1),
     /** Largest script, KiB. */
     scriptLimitKb: z.number().int().min(1).max(65536).default(1024),
     python: z.string().min(1).default("python3"),

@@ -58,6 +58,8 @@ name = "Vessel A"
 [experiments]
 # Most waiting and running experiments of one owner.
 # active_limit = 5
+# How many run at the same time; more than one only on devices of their own.
+# concurrency = 1
 # Largest script, KiB.
 # script_limit_kb = 1024
 # python = "python3"

@@ -104,7 +104,7 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
   });
 
   api.openapi(queueRoute, async (c) => {
-    const running = experiments.running();
+    const runs = experiments.runs().map(reply);
     const version = experiments.queueVersion();
     const { limit, cursor } = c.req.valid("query");
     const page = experiments.queuePage(limit, cursor);
@@ -113,7 +113,9 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
     c.header("etag", `"${version}"`);
     return c.json({
       version,
-      running: running === null ? null : reply(running),
+      running: runs[0] ?? null,
+      runs,
+      concurrency: experiments.concurrency,
       waiting,
       waitingCount,
       next: page.next,
@@ -180,13 +182,14 @@ export function experimentsApi(experiments: Experiments): OpenAPIHono<HoldfastEn
   });
 
   api.openapi(runNowRoute, async (c) => {
-    const { id } = await oneOfTheirs(c, c.req.valid("param").id);
+    const found = await oneOfTheirs(c, c.req.valid("param").id);
+    const { id } = found;
     const who = c.get("principal");
     const { reason, requeue } = c.req.valid("json");
-    const running = experiments.running();
-    if (running !== null && reason === "" && running.owner !== ownerOf(who)) {
+    const theirs = experiments.displacedBy(found).filter(({ owner }) => owner !== ownerOf(who));
+    if (reason === "" && theirs.some((running) => mayChange(who, running))) {
       const message = "must say why, for the owner of the experiment that it displaces";
-      if (mayChange(who, running)) throw invalidRequest([{ path: "reason", message, in: "json" }]);
+      throw invalidRequest([{ path: "reason", message, in: "json" }]);
     }
     const begun = await experiments.runNow(id, actor(c), reason, {
       requeue,

@@ -22,7 +22,12 @@ const SCRIPTS_MAX = 1000;
 export class Estimates {
   #measured = new Map<string, number | null>();
 
-  constructor(private readonly store: ExperimentStore, private readonly clock: Clock) {
+  constructor(
+    private readonly store: ExperimentStore,
+    private readonly clock: Clock,
+    /** What it will hold. */
+    private readonly devicesOf: (experiment: Experiment) => string[],
+  ) {
     store.onChange(({ state, scriptSha256 }) => {
       if (state === "completed") this.#measured.delete(scriptSha256);
     });
@@ -38,29 +43,36 @@ export class Estimates {
   ): Promise<Record<string, Estimate>> {
     const { live } = this.store;
     const estimates: Record<string, Estimate> = {};
-    const running = live.running();
-    let waitMs: number | null = blocked ? null : 0;
-    if (running !== null) {
+    const plan = new Plan(this.store.concurrency);
+    for (const running of live.runs()) {
       const { durationMs, basis } = await this.#durationOf(running);
       const sinceMs = this.clock.nowMs() - (running.startedAtMs ?? this.clock.nowMs());
-      // Nobody knows how long it will be held.
-      const left = durationMs === null || running.state === "holding"
+      // Nobody knows how long it will be held; what is stopping is as good as over.
+      const leftMs = running.state === "stopping"
+        ? 0
+        : durationMs === null || running.state === "holding"
         ? null
         : Math.max(0, durationMs - sinceMs);
-      waitMs = running.state === "stopping" ? waitMs : left;
+      const waitMs = running.state === "stopping" && blocked ? null : leftMs;
       estimates[running.id] = { durationMs, basis, waitMs };
+      plan.add(this.devicesOf(running), leftMs ?? Infinity);
     }
+    // What stands still behind an obstacle starts at a time nobody knows.
+    const standsStill = blocked && plan.isEmpty;
     const wanted = new Set(shown.map(({ id }) => id));
     for (const id of wanted) estimates[id] = UNKNOWN;
     // What cannot be added up any more is not looked through, nor what stands behind the last one shown.
     for (const experiment of live.eachWaiting()) {
-      if (waitMs === null || wanted.size === 0) break;
+      if (standsStill || plan.isUnknown || wanted.size === 0) break;
       const { durationMs, basis } = await this.#durationOf(experiment);
       const paused = experiment.state === "paused";
+      const devices = this.devicesOf(experiment);
+      const startMs = plan.startOf(devices);
       if (wanted.delete(experiment.id)) {
-        estimates[experiment.id] = { durationMs, basis, waitMs: paused ? null : waitMs };
+        const waitMs = paused || startMs === Infinity ? null : startMs;
+        estimates[experiment.id] = { durationMs, basis, waitMs };
       }
-      if (!paused) waitMs = durationMs === null ? null : waitMs + durationMs;
+      if (!paused) plan.add(devices, startMs + (durationMs ?? Infinity));
     }
     return estimates;
   }
@@ -82,4 +94,31 @@ export class Estimates {
 function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
+}
+
+/** Ends of runs and of those expected before, from now in milliseconds; `Infinity` for what nobody knows. */
+class Plan {
+  /** The latest ones, latest first, as many as may run. */
+  #ends: number[] = [];
+  readonly #freeAtMs = new Map<string, number>();
+
+  constructor(private readonly concurrency: number) {}
+
+  get isEmpty(): boolean {
+    return this.#ends.length === 0;
+  }
+  /** Nobody knows when there is room for another one. */
+  get isUnknown(): boolean {
+    return this.#ends[this.concurrency - 1] === Infinity;
+  }
+  add(devices: readonly string[], endMs: number): void {
+    this.#ends = [...this.#ends, endMs].sort((a, b) => b === a ? 0 : b - a)
+      .slice(0, this.concurrency);
+    for (const id of devices) this.#freeAtMs.set(id, Math.max(endMs, this.#freeAtMs.get(id) ?? 0));
+  }
+  /** When all these devices are free of what came before, and fewer run than may. */
+  startOf(devices: readonly string[]): number {
+    const room = this.#ends[this.concurrency - 1] ?? 0;
+    return Math.max(room, ...devices.map((id) => this.#freeAtMs.get(id) ?? 0));
+  }
 }

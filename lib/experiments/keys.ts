@@ -17,13 +17,20 @@ export const Order = z.object({
 });
 export type Order = z.infer<typeof Order>;
 
-/** Present while one experiment has the instrument. */
-export const RunLease = z.object({
-  v: z.literal(1),
-  id: z.string(),
-  sinceMs: z.number().int(),
-});
-export type RunLease = z.infer<typeof RunLease>;
+const RunLease = z.object({ id: z.string(), sinceMs: z.number().int() });
+
+/** The experiments that have the instrument, each with its own devices, in the order of their starts. */
+export const RunLeases = z.object({ v: z.literal(2), runs: z.array(RunLease).min(1) });
+export type RunLeases = z.infer<typeof RunLeases>;
+
+/** What stands at `runKey`: nobody, one as it was written while only one could run, or several. */
+export function runLeasesOf(value: unknown): RunLeases["runs"] {
+  if (value === null || value === undefined) return [];
+  const one = RunLease.extend({ v: z.literal(1) }).safeParse(value);
+  return one.success
+    ? [{ id: one.data.id, sinceMs: one.data.sinceMs }]
+    : RunLeases.parse(value).runs;
+}
 
 /** How many of one owner's experiments are not ended. */
 export const ActiveCount = z.object({ v: z.literal(1), count: z.number().int().nonnegative() });
@@ -35,7 +42,7 @@ export const experimentKey = (id: string): Deno.KvKey => ["experiments", "experi
 /** Value: `Order`. */
 export const orderKey: Deno.KvKey = ["experiments", "order"];
 
-/** Value: `RunLease`. */
+/** Value: `RunLeases`; absent while nothing runs. */
 export const runKey: Deno.KvKey = ["experiments", "run"];
 
 /** Value: `ActiveCount`. */

@@ -7,7 +7,7 @@ import { Ranks } from "./ranks.ts";
 export class Live {
   #active = new Map<string, Experiment>();
   #ranks = new Ranks();
-  #running: string | null = null;
+  #running = new Set<string>();
   #order: Order = NO_ORDER;
 
   get(id: string): Experiment | undefined {
@@ -44,9 +44,18 @@ export class Live {
   waitingCount(): number {
     return this.#ranks.size;
   }
-  /** The one that has the instrument. */
+  /** Those that run, in the order of their numbers. */
+  runs(): Experiment[] {
+    return [...this.#running].flatMap((id) => this.#active.get(id) ?? [])
+      .sort((a, b) => a.number - b.number);
+  }
+  /** The first of those that run: the only one, unless several may. */
   running(): Experiment | null {
-    return this.#running === null ? null : this.#active.get(this.#running) ?? null;
+    return this.runs()[0] ?? null;
+  }
+  /** This one, while it runs. */
+  run(id: string): Experiment | null {
+    return this.#running.has(id) ? this.#active.get(id) ?? null : null;
   }
   /** Not ended, of one owner. */
   activeOf(owner: string): Experiment[] {
@@ -67,8 +76,8 @@ export class Live {
     if (order !== null && order.version > this.#order.version) this.#order = order;
     if (isTerminal(experiment.state)) this.#active.delete(experiment.id);
     else this.#active.set(experiment.id, experiment);
-    if (holdsRun(experiment.state)) this.#running = experiment.id;
-    else if (this.#running === experiment.id) this.#running = null;
+    if (holdsRun(experiment.state)) this.#running.add(experiment.id);
+    else this.#running.delete(experiment.id);
     this.#ranks.put(experiment.id, experiment.rank);
   }
   /** Before anything else: the order as it is stored. */

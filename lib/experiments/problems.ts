@@ -80,10 +80,12 @@ export function changeProblem(refusal: ChangeRefusal | MoveRefusal): Problem {
         "Only its owner or an admin can displace the running experiment",
       );
     case "run-held":
-      return new Problem("wrong-state", "Another experiment has the instrument", {
+      return new Problem("wrong-state", "As many experiments run as may at the same time", {
         current: "queued",
         by: refusal.by,
       });
+    case "devices-held":
+      return new Problem("device-held", `It cannot be released: ${refusal.text}`);
     case "not-waiting":
       return new Problem(
         "wrong-state",

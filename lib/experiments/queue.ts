@@ -1,52 +1,78 @@
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
-import type { Holder } from "../devices/model.ts";
+import type { Result } from "../result.ts";
+import { Holds } from "./holds.ts";
 import type { Experiment, RunExit } from "./model.ts";
 import { Persistence } from "./persistence.ts";
-import { devicesOf, type QueueOptions, runActor, SYSTEM } from "./run_deps.ts";
-import { bringToHold, giveBack } from "./run_end.ts";
+import { claimOf, type QueueOptions, runActor, SYSTEM } from "./run_deps.ts";
+import { giveBack } from "./run_end.ts";
 import { Restorer } from "./restore.ts";
 import { adoptRun, type RunHandle, sweepRun } from "./run_handle.ts";
 import { startExperiment } from "./run_start.ts";
+import type { ChangeRefusal } from "./store.ts";
 import type { Change } from "./transitions.ts";
+import { turnsOf } from "./turns.ts";
 
 /** How long until what keeps the queue waiting is looked at again, where nothing tells of its end. */
 const AGAIN_MS = 15_000;
 
+/** One that has had its turn, until nothing of it is left. */
+interface Begun {
+  handle: RunHandle | null;
+  /** Gives up waiting for its devices. */
+  readonly ending: AbortController;
+}
+
+/** Who locks devices for experiments. */
+const ACTORS = runActor("");
+
 /**
- * Runs what waits, one at a time, in order. It is the single writer of a run's course: it starts it,
- * follows it, brings the devices to their end state and gives the leases back, and it takes up at the
- * same point what a runtime before it left behind.
+ * Runs what waits, in order, as many at a time as may, each on devices of its own. It is the single writer of
+ * a run's course: it starts it, follows it, brings the devices to their end state and gives the leases back,
+ * and it takes up at the same point what a runtime before it left behind.
  */
 export class Queue {
-  #current: { id: string; handle: RunHandle | null } | null = null;
+  readonly #begunRuns = new Map<string, Begun>();
   #turning = false;
   #asked = false;
   #begun = false;
+  /** Every agent has started or failed to: before, nobody knows which devices there are. */
+  #ready = false;
   #persistence: Persistence;
   #restorer: Restorer;
+  #holds: Holds;
   #courses = new Set<Promise<void>>();
   #cancelAgain: (() => void) | null = null;
-  #held: Promise<void> = Promise.resolve();
-  #telling: Promise<void> = Promise.resolve();
-  #unsubscribe: () => void;
+  #unsubscribe: (() => void)[];
 
   constructor(private readonly o: QueueOptions) {
     this.#persistence = new Persistence(o.clock, o.log);
-    this.#restorer = new Restorer(o, this.#persistence, (course) => this.#follow(course));
-    // Whatever lifts an obstacle (a lease given back, STOP cleared) commits an event.
-    this.#unsubscribe = o.kv.onEvents(() => this.wake());
+    const follow = (course: Promise<void>) => this.#follow(course);
+    this.#restorer = new Restorer(o, this.#persistence, follow);
+    this.#holds = new Holds(o, this.#persistence, {
+      follow,
+      change: (id, change, actor) => this.#change(id, change, actor),
+    });
+    this.#unsubscribe = [
+      // Whatever lifts an obstacle (a lease given back, STOP cleared) commits an event.
+      o.kv.onEvents(() => this.wake()),
+      o.locks.onAsked((actor, by, reason) =>
+        this.#holds.asked(actor, `${by} asks for its devices${reason ? `: ${reason}` : ""}`)
+      ),
+    ];
   }
 
-  /** Takes up the run that a runtime before this one began, if there is one. Call once, before `begin`. */
+  /** Takes up the runs that a runtime before this one began. Call once, before `begin`. */
   async takeUp(): Promise<void> {
-    const running = this.o.store.live.running();
-    for (const { holder } of this.o.locks.holders()) {
-      if (holder.actor.startsWith("experiment:") && holder.actor !== runActor(running?.id ?? "")) {
-        await this.o.locks.releaseAll(holder.actor, "its experiment has ended");
-      }
+    const runs = this.o.store.live.runs();
+    for (const actor of this.o.locks.actors(ACTORS)) {
+      if (runs.some(({ id }) => runActor(id) === actor)) continue;
+      await this.o.locks.releaseAll(actor, "its experiment does not run");
     }
-    if (running === null) return;
+    for (const run of runs) await this.#takeUp(run);
+  }
+
+  async #takeUp(running: Experiment): Promise<void> {
     const { id, attempt, state, process } = running;
     // Its script was never told to go: its supervisor ends by itself, and the experiment keeps its turn.
     if (state === "starting") {
@@ -59,7 +85,7 @@ export class Queue {
       ? null
       : adoptRun(process, { experimentId: id, attempt }, this.o.folders, this.o.clock);
     if (exit === null && handle === null) await sweepRun(id, this.o.folders);
-    this.#current = { id, handle };
+    this.#begunRuns.set(id, { handle, ending: new AbortController() });
     if (handle !== null) {
       this.o.log.info("adopted a run", { experiment: id, pid: handle.process.pid });
       await this.o.store.annotate(id, {}, SYSTEM, {
@@ -69,16 +95,16 @@ export class Queue {
       this.#restorer.watch(id, true);
       if (state === "stopping") handle.stop(this.o.graceMs);
       if (state === "holding") this.holdRun(id);
-      else this.#tellHeld(id, false);
+      else this.#holds.tell(id, false);
     }
     this.#follow(this.#toEnd(running, handle?.exited ?? Promise.resolve(exit)));
   }
 
-  /** The API listens: runs may be started, and one taken up is told where the API is now. */
+  /** The API listens: runs may be started, and those taken up are told where the API is now. */
   async begin(): Promise<void> {
     this.#begun = true;
-    if (this.#current !== null) {
-      await this.o.folders.tellApi(this.#current.id, this.o.apiUrl()).catch((error) =>
+    for (const id of this.#begunRuns.keys()) {
+      await this.o.folders.tellApi(id, this.o.apiUrl()).catch((error) =>
         this.o.log.error("a run could not be told where the API is", { error })
       );
     }
@@ -95,49 +121,46 @@ export class Queue {
 
   /** Ends the run of this experiment; its `stopping` is recorded already. */
   stopRun(id: string): void {
-    if (this.#current?.id === id) this.#current.handle?.stop(this.o.graceMs);
+    const run = this.#begunRuns.get(id);
+    run?.ending.abort();
+    run?.handle?.stop(this.o.graceMs);
   }
 
   /** Brings the devices of a run that is recorded as held to their hold state. */
   holdRun(id: string): void {
-    this.#tellHeld(id, true);
-    this.#held = this.#toHold(id).catch((error) => {
-      if (!this.#persistence.closed) this.o.log.error("a run could not be held", { error });
-    });
-    this.#follow(this.#held);
+    this.#follow(this.#holds.begin(id));
   }
 
   /** Its wall clock goes on. */
   releaseRun(id: string): void {
-    this.#tellHeld(id, false);
+    this.#holds.tell(id, false);
   }
 
-  /** Resolves when no device is on its way to a hold state. */
-  whenHeld(): Promise<void> {
-    return this.#held;
+  /** Sees to it that a held run has its devices before it is released; resolves when they stand. */
+  regain(id: string): Promise<Result<void, ChangeRefusal>> {
+    return this.#holds.regain(id);
+  }
+
+  /** The locks of a run were taken; `false`: `actor` is no run that drives anything. */
+  leaseLost(actor: string): boolean {
+    return this.#holds.taken(actor, "its devices were taken from it");
   }
 
   /** Why the first in the queue is not started, or `null`. */
   obstacle(): string | null {
-    const stopped = this.o.devices.stopped();
-    if (stopped !== null) return `the instrument is stopped: ${stopped.reason}`;
-    const freeMb = this.#freeMb();
-    if (freeMb < this.o.diskFloorMb) {
-      return `the disk has ${Math.round(freeMb)} MiB left, nothing is started below ` +
-        `${this.o.diskFloorMb} MiB`;
-    }
-    const next = this.#next();
-    const held = next === null ? null : this.#heldByOthers(next);
-    return held === null ? null : `"${held.deviceId}" is held by ${held.holder.label}`;
+    return this.#closedBecause() ?? turnsOf(this.o, this.#begunRuns).atFront;
   }
 
-  /** Stops following, and leaves a running script and its supervisor alive. */
+  /** Stops following, and leaves running scripts and their supervisors alive. */
   async close(): Promise<void> {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#restorer.close();
     this.#persistence.close();
     this.#cancelAgain?.();
-    this.#current?.handle?.release();
+    for (const { handle, ending } of this.#begunRuns.values()) {
+      ending.abort();
+      handle?.release();
+    }
     await Promise.race([Promise.allSettled([...this.#courses]), settled()]);
   }
 
@@ -155,45 +178,93 @@ export class Queue {
   }
 
   async #look(): Promise<void> {
-    const stopped = this.o.devices.stopped();
-    const running = this.o.store.live.running();
-    if (running !== null) {
-      if (stopped === null || running.state === "stopping") return;
-      const text = /^STOP\b|^$/.test(stopped.reason)
-        ? "STOP was pressed"
-        : `STOP: ${stopped.reason}`;
-      const changed = await this.#change(running.id, { kind: "stop", text }, stopped.actor);
-      if (changed !== null) this.stopRun(running.id);
-      return;
-    }
-    if (!this.#begun || this.#current !== null) return;
+    await this.#stopAll();
+    if (!this.#ready) return this.#whenReady();
+    this.#holds.look();
+    if (!this.#begun) return;
     this.#cancelAgain?.();
-    await this.#persistence.orClosed(this.o.devices.ready());
-    const next = this.#next();
-    if (next === null) return;
-    if (this.obstacle() !== null) {
+    const closed = this.#closedBecause() !== null;
+    const { start, next, obstacle } = turnsOf(this.o, this.#begunRuns);
+    for (const experiment of closed ? [] : start) this.#start(experiment);
+    const isNext = !closed && start.length === 0 && obstacle === null ? next : null;
+    await this.#reserve(isNext).catch((error) =>
+      this.o.log.error("the devices of the next experiment could not be reserved", { error })
+    );
+    if ((closed && start.length > 0) || obstacle !== null) {
       this.#cancelAgain = this.o.clock.timer(AGAIN_MS, () => this.wake());
-      return;
     }
-    this.#current = { id: next.id, handle: null };
-    this.#follow(this.#course(next));
   }
 
-  #next(): Experiment | null {
-    return this.o.store.live.firstQueued();
+  /** STOP ends every run. */
+  async #stopAll(): Promise<void> {
+    const stopped = this.o.devices.stopped();
+    if (stopped === null) return;
+    const text = /^STOP\b|^$/.test(stopped.reason) ? "STOP was pressed" : `STOP: ${stopped.reason}`;
+    await Promise.all(
+      this.o.store.live.runs().map(async ({ id, state }) => {
+        if (state === "stopping") return;
+        const changed = await this.#change(id, { kind: "stop", text }, stopped.actor);
+        if (changed !== null) this.stopRun(id);
+      }),
+    );
+  }
+
+  #whenReady(): void {
+    this.#follow(
+      this.#persistence.orClosed(this.o.devices.ready()).then(() => {
+        if (this.#ready) return;
+        this.#ready = true;
+        this.wake();
+      }),
+    );
+  }
+
+  #start(experiment: Experiment): void {
+    this.#begunRuns.set(experiment.id, { handle: null, ending: new AbortController() });
+    this.#follow(this.#course(experiment));
+  }
+
+  /** Reserves the devices of the one that is next, and nobody else's. */
+  async #reserve(next: Experiment | null): Promise<void> {
+    const { locks, store } = this.o;
+    for (const actor of locks.actors(ACTORS)) {
+      const id = actor.slice(ACTORS.length);
+      if (id === next?.id || this.#begunRuns.has(id) || store.live.run(id) !== null) continue;
+      await locks.releaseAll(actor, "it is not its turn any more");
+    }
+    if (next !== null && !this.#begunRuns.has(next.id)) {
+      await locks.reserve(claimOf(next, this.o.devices));
+    }
+  }
+
+  /** Why nothing at all is started now, or `null`. */
+  #closedBecause(): string | null {
+    const stopped = this.o.devices.stopped();
+    if (stopped !== null) return `the instrument is stopped: ${stopped.reason}`;
+    const freeMb = this.#freeMb();
+    if (freeMb >= this.o.diskFloorMb) return null;
+    return `the disk has ${Math.round(freeMb)} MiB left, nothing is started below ` +
+      `${this.o.diskFloorMb} MiB`;
   }
 
   /** One experiment from its turn to its end. */
   async #course(waiting: Experiment): Promise<void> {
+    const claim = claimOf(waiting, this.o.devices);
+    // Shown to everybody before it is asked for what others hold.
+    await this.o.locks.reserve(claim).catch(() => {});
+    const run = this.#begunRuns.get(waiting.id)!;
     const started = await this.#change(waiting.id, { kind: "start" });
     if (started === null) {
+      await this.#persistence.insist(
+        "release the reservation of an experiment",
+        () => this.o.locks.releaseAll(claim.actor, "it is not its turn any more"),
+      );
       this.#free(waiting.id);
       return;
     }
     const begun = await startExperiment(this.o, started, {
-      standing: (handle) => {
-        if (this.#current?.id === started.id) this.#current.handle = handle;
-      },
+      signal: run.ending.signal,
+      standing: (handle) => run.handle = handle,
       record: (process) => this.#change(started.id, { kind: "started", process }),
     });
     if (begun.kind === "began") {
@@ -216,38 +287,13 @@ export class Queue {
   async #toEnd(experiment: Experiment, exited: Promise<RunExit | null>): Promise<void> {
     const { id } = experiment;
     const exit = await this.#persistence.orClosed(exited);
-    this.#restorer.unwatch();
+    this.#restorer.unwatch(id);
     const before = await this.#change(id, { kind: "exited", exit });
     if (before !== null) await giveBack(this.o, before, this.#persistence);
     await this.#change(id, { kind: "ended" });
     await Deno.remove(join(this.o.folders.runFolder(id), "cache"), { recursive: true })
       .catch(() => {});
     this.#free(id);
-  }
-
-  /** One after another: the last word counts. */
-  #tellHeld(id: string, held: boolean): void {
-    this.#telling = this.#telling.then(() => this.o.folders.setHeld(id, held)).catch((error) =>
-      this.o.log.error("the clock of a run could not be told that it is held", { error })
-    );
-    this.#follow(this.#telling);
-  }
-
-  async #toHold(id: string): Promise<void> {
-    // After a restart the agents may still be starting, and would refuse.
-    await this.#persistence.orClosed(this.o.devices.ready());
-    const experiment = this.o.store.live.running();
-    // It may have been released or have ended meanwhile; then others say where its devices stand.
-    if (experiment?.id !== id || experiment.state !== "holding") return;
-    await bringToHold(this.o, experiment);
-  }
-
-  #heldByOthers(experiment: Experiment): { deviceId: string; holder: Holder } | null {
-    for (const deviceId of devicesOf(experiment, this.o.devices)) {
-      const holder = this.o.locks.holder(deviceId);
-      if (holder !== null && holder.actor !== runActor(experiment.id)) return { deviceId, holder };
-    }
-    return null;
   }
 
   /** One transition, repeated until the store takes it; `null` when it is refused. */
@@ -260,7 +306,7 @@ export class Queue {
   }
 
   #free(id: string): void {
-    if (this.#current?.id === id) this.#current = null;
+    this.#begunRuns.delete(id);
     this.wake();
   }
 

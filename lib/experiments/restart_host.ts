@@ -1,8 +1,9 @@
+import { LOCK_SCOPES, LockAsk } from "../locks/mod.ts";
 import { openRig } from "./test_rig.ts";
 
 /**
  * A runtime in a process of its own, for tests that kill it. `deno run restart_host.ts '<json>'` with
- * `{ dir, kvPath, script?, killAt, onInterrupt?, hold? }`: kills itself with SIGKILL before the `killAt`-th
+ * `{ dir, kvPath, script?, killAt, onInterrupt?, hold?, maintain? }`: kills itself with SIGKILL before the `killAt`-th
  * thing that happens (an event committed, something asked of locks, devices or tokens), counted from its
  * start.
  * Says `steps <n>` when all is over without that.
@@ -16,10 +17,12 @@ const ask = JSON.parse(Deno.args[0]!) as {
   onInterrupt?: "fail" | "requeue" | "resume";
   /** Holds the run and releases it; steps count from there. */
   hold?: boolean;
+  /** Takes its devices for maintenance, gives them back and releases it; steps count from there. */
+  maintain?: boolean;
 };
 
 let steps = 0;
-let counting = ask.hold !== true;
+let counting = !ask.hold && !ask.maintain;
 const step = () => {
   if (counting && ++steps === ask.killAt) Deno.kill(Deno.pid, "SIGKILL");
 };
@@ -38,11 +41,12 @@ if (ask.script !== undefined) {
     onInterrupt: ask.onInterrupt ?? "fail",
   });
   console.log(`id ${id}`);
-  if (ask.hold) {
+  if (ask.hold || ask.maintain) {
     await rig.reach(id, "running");
     await rig.says(id, "up");
     counting = true;
-    await rig.experiments.hold(id, "user:anna", "");
+    if (ask.maintain) await maintain(rig);
+    else await rig.experiments.hold(id, "user:anna", "");
     await rig.experiments.release(id, "user:anna");
   }
 }
@@ -51,3 +55,12 @@ if (open !== undefined) await rig.ended(open.id);
 console.log(`steps ${steps}`);
 await rig.close();
 Deno.exit(0);
+
+async function maintain({ locks }: typeof rig): Promise<void> {
+  const actor = "user:bo";
+  const asker = { actor, label: "Bo", client: null, asserted: false, may: LOCK_SCOPES };
+  const wanted = LockAsk.parse({ deviceIds: ["stirrer"], type: "MAINTENANCE", leaseMs: null });
+  const taken = await locks.request(wanted, asker);
+  if (!taken.ok) throw new Error(JSON.stringify(taken.refusal));
+  await locks.releaseAll(actor, "done");
+}

@@ -38,11 +38,12 @@ export function whyNotRestored(
  * its cells as they were, within a short time, and nothing that would be done twice.
  */
 export class Restorer {
-  readonly #alive: Alive;
+  /** The stamps of those that run, by id. */
+  readonly #alive = new Map<string, Alive>();
   readonly #unsubscribe: () => void;
   #looking: Promise<void> = Promise.resolve();
-  /** When a runtime before this one last stood behind the run it left. */
-  #aliveAtMs: number | null = null;
+  /** When a runtime before this one last stood behind the runs it left, by id. */
+  readonly #aliveAtMs = new Map<string, number | null>();
   #cancelAgain: () => void = () => {};
 
   constructor(
@@ -50,25 +51,29 @@ export class Restorer {
     private readonly persistence: Persistence,
     private readonly follow: (course: Promise<void>) => void,
   ) {
-    this.#alive = new Alive(o.folders, o.clock);
     this.#unsubscribe = o.devices.onReturn(() => this.look());
   }
 
   /** A run begins, or is taken up from a runtime before this one. */
   watch(id: string, adopted: boolean): void {
-    if (adopted) this.#aliveAtMs = this.#alive.lastAtMs(id);
-    this.#alive.keep(id, () => this.#lost(id).length === 0);
+    const alive = new Alive(this.o.folders, this.o.clock);
+    this.#alive.get(id)?.end();
+    this.#alive.set(id, alive);
+    if (adopted) this.#aliveAtMs.set(id, alive.lastAtMs(id));
+    alive.keep(id, () => this.#lost(id).length === 0);
     if (adopted) this.look();
   }
 
   /** The run is over. */
-  unwatch(): void {
-    this.#cancelAgain();
-    this.#alive.end();
+  unwatch(id: string): void {
+    this.#alive.get(id)?.end();
+    this.#alive.delete(id);
+    this.#aliveAtMs.delete(id);
   }
 
   close(): void {
-    this.unwatch();
+    this.#cancelAgain();
+    for (const id of [...this.#alive.keys()]) this.unwatch(id);
     this.#unsubscribe();
   }
 
@@ -84,21 +89,22 @@ export class Restorer {
   async #look(): Promise<void> {
     const { devices, store } = this.o;
     await this.persistence.orClosed(devices.ready());
-    const running = store.live.running();
-    if (running === null || running.state === "starting") return;
     const views = devices.list();
     const place = ({ deviceId }: LostSetpoint) =>
       RESTORED.indexOf(componentOf(views, deviceId)?.component ?? "");
     let again = false;
-    for (const lost of this.#lost(running.id).sort((a, b) => place(a) - place(b))) {
-      if (this.persistence.closed) return;
-      const capability = componentOf(views, lost.deviceId);
-      if (capability === undefined) continue;
-      const { state } = store.live.running() ?? running;
-      const awayMs = lost.lostForMs ?? this.#awayMs();
-      const why = whyNotRestored(lost, capability, state, awayMs, this.o.restoreMs);
-      if (why !== null) await devices.lostSetpoints.giveUp(lost.deviceId, why);
-      else if (await this.#restore(lost)) again = true;
+    for (const { id, state: found } of store.live.runs()) {
+      if (found === "starting") continue;
+      for (const lost of this.#lost(id).sort((a, b) => place(a) - place(b))) {
+        if (this.persistence.closed) return;
+        const capability = componentOf(views, lost.deviceId);
+        if (capability === undefined) continue;
+        const state = store.live.run(id)?.state ?? found;
+        const awayMs = lost.lostForMs ?? this.#awayMs(id);
+        const why = whyNotRestored(lost, capability, state, awayMs, this.o.restoreMs);
+        if (why !== null) await devices.lostSetpoints.giveUp(lost.deviceId, why);
+        else if (await this.#restore(lost)) again = true;
+      }
     }
     if (again) this.#cancelAgain = this.o.clock.timer(AGAIN_MS, () => this.look());
   }
@@ -125,8 +131,9 @@ export class Restorer {
     return this.o.devices.lostSetpoints.list().filter(({ actor }) => actor === runActor(id));
   }
 
-  #awayMs(): number | null {
-    return this.#aliveAtMs === null ? null : this.o.clock.nowMs() - this.#aliveAtMs;
+  #awayMs(id: string): number | null {
+    const aliveAtMs = this.#aliveAtMs.get(id) ?? null;
+    return aliveAtMs === null ? null : this.o.clock.nowMs() - aliveAtMs;
   }
 }
 

@@ -221,7 +221,9 @@ export const queueRoute = createRoute({
       "What runs and what waits, foremost first",
       z.object({
         version: z.number().int(),
-        running: ExperimentReply.nullable(),
+        running: ExperimentReply.nullable().openapi({ description: "The first of `runs`" }),
+        runs: z.array(ExperimentReply).openapi({ description: "All that run, by number" }),
+        concurrency: z.number().int().openapi({ description: "How many may run", example: 1 }),
         waiting: z.array(ExperimentReply),
         waitingCount: z.number().int().openapi({ description: "On all pages" }),
         next: z.string().nullable().openapi({

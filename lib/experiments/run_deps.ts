@@ -1,26 +1,28 @@
 import type { Clock } from "../clock.ts";
-import type { DeviceView, Holder } from "../devices/model.ts";
+import type { DeviceView } from "../devices/model.ts";
 import type { LostSetpoints } from "../devices/mod.ts";
 import type { Kv } from "../kv.ts";
+import type { RunClaim, RunLeases } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
-import type { Result } from "../result.ts";
 import type { Folders } from "./folders.ts";
 import type { Experiment } from "./model.ts";
 import type { SupervisorCommand } from "./run_handle.ts";
 import type { Runners } from "./runners.ts";
 import type { ExperimentStore } from "./store.ts";
 
-/** The part of `Locks` a run needs. */
-export interface RunLocks {
-  grantAll(
-    ask: { deviceIds: string[]; actor: string; label: string; ttlMs: number | null },
-  ): Promise<
-    Result<Record<string, number>, { kind: "held"; deviceId: string; holder: Holder }>
-  >;
-  releaseAll(actor: string, reason: string): Promise<void>;
-  holder(deviceId: string): Holder | null;
-  holders(): { deviceId: string; holder: Holder }[];
-}
+/** The locks of runs. */
+export type RunLocks = Pick<
+  RunLeases,
+  | "holds"
+  | "actors"
+  | "reserve"
+  | "obstacle"
+  | "execute"
+  | "makeWay"
+  | "releaseAll"
+  | "onAsked"
+  | "isOthers"
+>;
 
 /** The part of `Devices` a run needs. */
 export interface RunDevices {
@@ -93,4 +95,14 @@ export function devicesOf(experiment: Experiment, devices: RunDevices): string[]
     : known.filter((one) => one.capability.kind === "actuator").map((one) =>
       one.capability.deviceId
     );
+}
+
+/** What it wants to drive, as the locks are asked for it. */
+export function claimOf(experiment: Experiment, devices: RunDevices): RunClaim {
+  const { id, number } = experiment;
+  return {
+    actor: runActor(id),
+    label: `experiment ${number}`,
+    deviceIds: devicesOf(experiment, devices),
+  };
 }

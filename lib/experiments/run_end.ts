@@ -29,25 +29,39 @@ export async function giveBack(
 async function bringToEnd(o: QueueOptions, experiment: Experiment): Promise<void> {
   const { number, endState } = experiment;
   const states: States = {};
-  for (const deviceId of devicesOf(experiment, o.devices)) {
+  for (const deviceId of ownDevices(o, experiment)) {
     states[deviceId] = endState[deviceId] ?? "safe";
   }
   await bring(o, experiment, states, "end", `experiment ${number} ended`);
 }
 
-/** Brings a held run's devices to their hold state; those it keeps are not touched. */
-export async function bringToHold(o: QueueOptions, experiment: Experiment): Promise<void> {
+/**
+ * Brings a held run's devices to their hold state; those it keeps are not touched. Of those that others have
+ * only what they have `justTaken`, before they drive it.
+ */
+export async function bringToHold(
+  o: QueueOptions,
+  experiment: Experiment,
+  justTaken = false,
+): Promise<void> {
   const { number, holdState } = experiment;
   const kept = new Set(
     o.devices.list().filter(({ capability }) => KEPT_ON_HOLD.includes(capability.component))
       .map(({ capability }) => capability.deviceId),
   );
   const states: States = {};
-  for (const deviceId of devicesOf(experiment, o.devices)) {
+  const devices = justTaken ? devicesOf(experiment, o.devices) : ownDevices(o, experiment);
+  for (const deviceId of devices) {
     const state = holdState[deviceId] ?? (kept.has(deviceId) ? "keep" : "safe");
     if (state !== "keep") states[deviceId] = state;
   }
   await bring(o, experiment, states, "hold", `experiment ${number} is held`);
+}
+
+/** Its devices without those somebody else has taken: they are not its own to move any more. */
+function ownDevices(o: QueueOptions, experiment: Experiment): string[] {
+  const actor = runActor(experiment.id);
+  return devicesOf(experiment, o.devices).filter((id) => !o.locks.isOthers(id, actor));
 }
 
 type States = Record<string, Record<string, unknown> | "safe">;
@@ -60,6 +74,7 @@ async function bring(
   reason: string,
 ): Promise<void> {
   const { id } = experiment;
+  if (Object.keys(states).length === 0) return;
   try {
     const failed = failedOf(await o.devices.bring(states, runActor(id), reason));
     if (failed.length === 0) return;

@@ -10,19 +10,35 @@ export interface RunNowAsk {
   readonly requeue?: boolean;
   /** Whether the asker may end what runs; default: yes. */
   readonly mayDisplace?: (running: Experiment) => boolean;
+  /** Those that run on devices it wants; default: all that run. */
+  readonly inItsWay?: (experiment: Experiment) => Experiment[];
 }
 
 /**
- * To the front, unpaused, and what runs now is ended for it, its owner told by an event. Gives the id of what
- * was displaced, for its process to be ended. Each step is a commit of its own: cut off between two of them
+ * Which runs must end so that it can start: those that have its devices, and where nobody has and as many run
+ * as may, the one that came last.
+ */
+export function displacedBy(
+  { live, concurrency }: ExperimentStore,
+  experiment: Experiment,
+  inItsWay?: RunNowAsk["inItsWay"],
+): Experiment[] {
+  const runs = live.runs();
+  const inWay = inItsWay === undefined ? runs : inItsWay(experiment);
+  return inWay.length > 0 || runs.length < concurrency ? inWay : runs.slice(-1);
+}
+
+/**
+ * To the front, unpaused, and what runs now is ended for it, its owner told by an event. Gives the ids of what
+ * was displaced, for their processes to be ended. Each step is a commit of its own: cut off between two of them
  * it is at the front, and what runs goes on.
  */
 export async function runNow(
   store: ExperimentStore,
   id: string,
-  { actor, reason, requeue = false, mayDisplace = () => true }: RunNowAsk,
+  { actor, reason, requeue = false, mayDisplace = () => true, inItsWay }: RunNowAsk,
 ): Promise<
-  Result<{ experiment: Experiment; displaced: string | null }, ChangeRefusal | MoveRefusal>
+  Result<{ experiment: Experiment; displaced: string[] }, ChangeRefusal | MoveRefusal>
 > {
   const experiment = await store.get(id);
   if (experiment === null) return refuse({ kind: "unknown", id });
@@ -30,23 +46,22 @@ export async function runNow(
     return refuse({ kind: "not-waiting", state: experiment.state });
   }
   // From here to its displacement another one could start; only the one that was judged is displaced.
-  const running = store.live.running();
-  if (running !== null && !mayDisplace(running)) {
-    return refuse({ kind: "not-theirs", id: running.id });
-  }
+  const inWay = displacedBy(store, experiment, inItsWay);
+  const theirs = inWay.find((running) => !mayDisplace(running));
+  if (theirs !== undefined) return refuse({ kind: "not-theirs", id: theirs.id });
   const moved = await store.move(id, 1, actor);
   if (!moved.ok) return moved;
   if (moved.value.state === "paused") {
     const resumed = await store.change(id, { kind: "resume" }, actor);
     if (!resumed.ok) return resumed;
   }
-  let displaced: string | null = null;
-  if (running !== null) {
+  const displaced: string[] = [];
+  for (const running of inWay) {
     const why = reason.trim() === "" ? "" : `: ${reason.trim().slice(0, 500)}`;
     const text = `experiment ${experiment.number} was run now${why}`;
     const ended = await store.change(running.id, { kind: "displace", text, requeue }, actor);
     // Refused where it has ended meanwhile, which is as good.
-    if (ended.ok) displaced = running.id;
+    if (ended.ok) displaced.push(running.id);
   }
   return accept({ experiment: await store.get(id) ?? moved.value, displaced });
 }

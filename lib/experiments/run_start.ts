@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { KvUnavailable } from "../kv.ts";
 import { accept, type Result } from "../result.ts";
 import { containerCommand } from "./container.ts";
 import { type Experiment, RUN_FILES, type RunPlan } from "./model.ts";
-import { devicesOf, type QueueOptions, runActor } from "./run_deps.ts";
+import { claimOf, type QueueOptions } from "./run_deps.ts";
 import { type RunHandle, startRun } from "./run_handle.ts";
 import { pythonCommand, type RunCommand, typescriptCommand, typescriptConfig } from "./sandbox.ts";
 
@@ -10,7 +11,7 @@ import { pythonCommand, type RunCommand, typescriptCommand, typescriptConfig } f
 export type Started =
   /** Its script runs. */
   | { readonly kind: "began"; readonly handle: RunHandle }
-  /** Somebody holds one of its devices: it keeps its turn. */
+  /** Somebody holds one of its devices, or refused to give it up: it keeps its turn. */
   | { readonly kind: "held"; readonly text: string }
   | { readonly kind: "failed"; readonly text: string }
   /** It was ended while it was being started; its script never began. */
@@ -19,6 +20,8 @@ export type Started =
 /** What the queue does between: it keeps the handle, and records that the supervisor stands ready. */
 export interface StartSteps {
   standing(handle: RunHandle): void;
+  /** It is ended before its script began: nobody is asked for devices any longer. */
+  readonly signal: AbortSignal;
   /** `null`: refused, the experiment has been ended meanwhile. */
   record(process: RunHandle["process"]): Promise<Experiment | null>;
 }
@@ -34,16 +37,8 @@ export async function startExperiment(
 ): Promise<Started> {
   const { id, number, attempt } = experiment;
   try {
-    const granted = await o.locks.grantAll({
-      deviceIds: devicesOf(experiment, o.devices),
-      actor: runActor(id),
-      label: `experiment ${number}`,
-      ttlMs: null,
-    });
-    if (!granted.ok) {
-      const { deviceId, holder } = granted.refusal;
-      return { kind: "held", text: `"${deviceId}" is held by ${holder.label}` };
-    }
+    const granted = await takeDevices(o, experiment, steps.signal);
+    if (granted !== null) return granted;
     const script = await o.folders.readScript(experiment);
     const folder = await o.folders.prepare(experiment, script);
     await o.folders.tellApi(id, o.apiUrl());
@@ -79,6 +74,23 @@ export async function startExperiment(
     o.log.error("an experiment could not be started", { experiment: id, error });
     const text = error instanceof Error ? error.message : String(error);
     return { kind: "failed", text: `it could not be started: ${text}` };
+  }
+}
+
+/** Its locks, for which their holders may be asked; `null` once it has them. */
+async function takeDevices(
+  o: QueueOptions,
+  experiment: Experiment,
+  signal: AbortSignal,
+): Promise<Started | null> {
+  try {
+    const granted = await o.locks.execute(claimOf(experiment, o.devices), { signal });
+    if (granted.ok) return null;
+    const { kind, text } = granted.refusal;
+    return { kind: kind === "held" ? kind : "failed", text };
+  } catch (error) {
+    if (!(error instanceof KvUnavailable)) throw error;
+    return { kind: "held", text: "the locks cannot be written" };
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openRig, processesWith, runs } from "./test_rig.ts";
+import { RunLeases } from "../locks/mod.ts";
 
 runs("a script runs in its own folder, finds the API with its token, and completes", async () => {
   await using rig = await openRig();
@@ -297,15 +298,11 @@ runs("STOP ends the running script, and nothing starts until it is cleared", asy
 });
 
 runs(
-  "an experiment waits for a device that somebody else holds, and starts when it is free",
+  "an experiment waits for a device that an equal holds, and starts when it is free",
   async () => {
     await using rig = await openRig();
-    await rig.locks.grantAll({
-      deviceIds: ["stirrer"],
-      actor: "user:bo",
-      label: "Bo",
-      ttlMs: null,
-    });
+    const plan = { actor: "user:bo", label: "Bo", deviceIds: ["stirrer"] };
+    assert.ok((await new RunLeases(rig.locks).execute(plan)).ok);
     const { id } = await rig.submit("print('x')", { devices: ["stirrer"] });
     assert.match(rig.experiments.obstacle()!, /"stirrer" is held by Bo/);
     assert.equal((await rig.experiments.get(id))!.state, "queued");

@@ -22,8 +22,9 @@ import { archiveOf } from "./archive.ts";
 import { type DataAsk, type DataExport, type RunData, RunDataReader } from "./run_data.ts";
 import { loadSamples, type Sample } from "./samples.ts";
 import { Queue } from "./queue.ts";
-import { runNow } from "./run_now.ts";
+import { displacedBy, runNow } from "./run_now.ts";
 import {
+  devicesOf,
   type OnTrouble,
   runActor,
   type RunDevices,
@@ -108,13 +109,13 @@ export class Experiments {
     const { clock, log, config } = o;
     const { retentionDays: days, retentionMb: filesMb, recordDays } = config;
     this.#retention = new Retention({ clock, log, store, folders, days, filesMb, recordDays });
-    this.#estimates = new Estimates(store, clock);
+    this.#estimates = new Estimates(store, clock, (one) => devicesOf(one, o.devices));
     this.#annotations = new Annotations(o.kv, clock);
   }
 
   /** Reads what is stored and takes up a run that goes on. Starts nothing before `begin`. */
   static async open(o: ExperimentsOptions): Promise<Experiments> {
-    const store = await ExperimentStore.open(o.kv, o.clock);
+    const store = await ExperimentStore.open(o.kv, o.clock, o.config.concurrency);
     const folders = new Folders(o.dir);
     const place = o.place ?? { execPath: Deno.execPath(), standalone: Deno.build.standalone };
     const places = {
@@ -239,8 +240,21 @@ export class Experiments {
   ): { experiments: Experiment[]; next: string | null } {
     return this.store.live.waitingPage(cursor ?? null, limit);
   }
+  /** The first of those that run: the only one, unless the configuration lets several. */
   running(): Experiment | null {
     return this.store.live.running();
+  }
+  /** All that run, in the order of their numbers. */
+  runs(): Experiment[] {
+    return this.store.live.runs();
+  }
+  /** How many may run at the same time. */
+  get concurrency(): number {
+    return this.store.concurrency;
+  }
+  /** Those that would be ended if this one were run now. */
+  displacedBy(experiment: Experiment): Experiment[] {
+    return displacedBy(this.store, experiment, (one) => this.#inItsWay(one));
   }
   /** From 1 over waiting experiments, `null` when it does not wait. */
   position(id: string): number | null {
@@ -277,13 +291,13 @@ export class Experiments {
   }
   /** A waiting one keeps its place and is passed over; one that runs is held. */
   pause(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
-    return this.store.live.running()?.id === id
+    return this.store.live.run(id) !== null
       ? this.hold(id, actor, "")
       : this.#change(id, { kind: "pause" }, actor);
   }
   /** The opposite of `pause`: one that is held is released. */
   resume(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
-    return this.store.live.running()?.id === id
+    return this.store.live.run(id) !== null
       ? this.release(id, actor)
       : this.#change(id, { kind: "resume" }, actor);
   }
@@ -301,10 +315,14 @@ export class Experiments {
     if (held.ok) this.waiting.holdRun(id);
     return held;
   }
-  /** A held one may drive its devices again. They stand where the hold put them until its script sets them. */
+  /**
+   * A held one may drive its devices again. They stand where the hold put them until its script sets them. One
+   * whose devices were taken gets them back first, and stays held where it does not.
+   */
   async release(id: string, actor: string): Promise<Result<Experiment, ChangeRefusal>> {
     // Its first command must not be overtaken by the hold's last one.
-    await this.waiting.whenHeld();
+    const regained = await this.waiting.regain(id);
+    if (!regained.ok) return regained;
     const released = await this.#change(id, { kind: "release" }, actor);
     if (released.ok) this.waiting.releaseRun(id);
     return released;
@@ -320,8 +338,16 @@ export class Experiments {
   }
   /** Whether this actor is a run that is held, so that its commands are refused. */
   isHeld(actor: string): boolean {
-    const running = this.store.live.running();
-    return running?.state === "holding" && runActor(running.id) === actor;
+    return this.store.live.runs().some(({ id, state }) =>
+      state === "holding" && runActor(id) === actor
+    );
+  }
+  /**
+   * The locks of `actor` were taken from it. A run that drives devices is held, and brings them to their hold
+   * state; `false`: it is none, and its devices are whoever told us's to bring to safe.
+   */
+  leaseLost(actor: string): boolean {
+    return this.waiting.leaseLost(actor);
   }
   /** To `position` (from 1, clamped) of those that wait; with `version`, only in the queue the caller saw. */
   async move(
@@ -344,8 +370,17 @@ export class Experiments {
     reason: string,
     o: { requeue?: boolean; mayDisplace?: (running: Experiment) => boolean } = {},
   ): Promise<Result<Experiment, ChangeRefusal | MoveRefusal>> {
-    const begun = await runNow(this.store, id, { actor, reason, ...o });
-    if (begun.ok && begun.value.displaced !== null) this.waiting.stopRun(begun.value.displaced);
+    const begun = await runNow(this.store, id, {
+      actor,
+      reason,
+      ...o,
+      inItsWay: (one) => this.#inItsWay(one),
+    });
+    if (begun.ok) {
+      for (const displaced of begun.value.displaced) {
+        this.waiting.stopRun(displaced);
+      }
+    }
     this.waiting.wake();
     return begun.ok ? accept(begun.value.experiment) : begun;
   }
@@ -467,6 +502,14 @@ export class Experiments {
   async close(): Promise<void> {
     this.#retention.close();
     await this.waiting.close();
+  }
+
+  #inItsWay(experiment: Experiment): Experiment[] {
+    const { devices } = this.o;
+    const wants = new Set(devicesOf(experiment, devices));
+    return this.store.live.runs().filter((run) =>
+      devicesOf(run, devices).some((id) => wants.has(id))
+    );
   }
 
   async #change(

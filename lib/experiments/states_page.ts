@@ -5,7 +5,7 @@ import { type ChangeKind, TRANSITIONS } from "./transitions.ts";
 const MEANING: Record<ExperimentState, string> = {
   queued: "waits for its turn",
   paused: "keeps its place and is passed over",
-  starting: "has the instrument; its script has not begun",
+  starting: "its devices are taken for it, their holders asked; its script has not begun",
   running: "its script runs and drives its devices",
   holding: "its script runs; its devices stand in their hold state, its commands are refused",
   stopping: "how it ends is decided; its processes and devices are on their way there",
@@ -23,7 +23,7 @@ const CAUSE: Record<ChangeKind, string> = {
   "give-up": "the start was given up before the script began; it keeps its turn",
   pause: "a person pauses it",
   resume: "a person resumes it",
-  hold: "a person holds it",
+  hold: "a person holds it, or somebody takes its devices",
   acknowledge: "its script has asked and knows that it is held",
   release: "a person releases it",
   cancel: "a person cancels it",
@@ -51,7 +51,7 @@ export function statesPage(): string {
 
 Printed from \`lib/experiments/transitions.ts\` by \`deno run lib/experiments/states_page.ts\`; a test
 compares the two. Each arrow is one commit that checks the experiment, the queue's order and the run
-lease, and appends its event. What is not in the table is refused with \`wrong-state\`, which names
+leases, and appends its event. What is not in the table is refused with \`wrong-state\`, which names
 what is allowed. Final states are never left.
 
 ## States
@@ -68,6 +68,23 @@ broken, whoever ended it; and \`onInterrupt\` for a run that was cut off (\`fail
 was to be queued again comes back behind the one that displaced it.
 
 \`pause\` of a running experiment is a \`hold\`, \`resume\` of a held one a \`release\`.
+
+## Locks
+
+The one that is next reserves its devices (\`QUEUE_QUEUED\`) while they are free; a person who takes
+one of them by hand goes first, and the experiment waits on. In \`starting\` the reservation becomes
+the lock it drives under (\`QUEUE_EXECUTING\`). A person who holds one of its devices is asked, and
+has 5 s to yield or refuse; one who refused is not asked again for the same lock, and \`give-up\` says
+who it was. Whoever holds with equal or higher right is waited for while the experiment is still
+\`queued\`.
+
+With \`experiments.concurrency\` above 1, experiments run side by side on devices of their own. Nobody
+passes an experiment that waits for one of the same devices.
+
+When somebody with the right to takes the devices of a running one, it is held first: its devices
+stand in their hold state, its script is told, and then the lock goes. Devices that are free again
+are locked for it again, brought to their hold state once more, and stay so until a person releases
+it. A release while others have its devices is refused, and says who has them.
 `;
 }
 

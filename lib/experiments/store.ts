@@ -18,7 +18,8 @@ import {
   type Order,
   orderKey,
   runKey,
-  RunLease,
+  RunLeases,
+  runLeasesOf,
   waitingKey,
 } from "./keys.ts";
 import {
@@ -55,8 +56,10 @@ export type ChangeRefusal =
   | { kind: "unknown"; id: string }
   /** What runs is somebody else's, and not for this caller to displace. */
   | { kind: "not-theirs"; id: string }
-  /** Another experiment has the instrument. */
-  | { kind: "run-held"; by: string };
+  /** As many experiments run as may; one of them. */
+  | { kind: "run-held"; by: string }
+  /** It is held, and does not get its devices back. */
+  | { kind: "devices-held"; text: string };
 
 export type MoveRefusal =
   | { kind: "unknown"; id: string }
@@ -81,9 +84,9 @@ export interface Page {
 }
 
 /**
- * Every experiment, the queue and the run lease, in KV; those not ended also in memory, for this
+ * Every experiment, the queue and the run leases, in KV; those not ended also in memory, for this
  * process owns them. Each change is one commit that checks the experiment, the order and the run
- * lease, with its event.
+ * leases, with its event.
  */
 export class ExperimentStore {
   /** The queue and what runs, as last committed. */
@@ -91,10 +94,15 @@ export class ExperimentStore {
   #listeners = new Set<(experiment: Experiment) => void>();
   #moving: Promise<unknown> = Promise.resolve();
 
-  private constructor(private readonly kv: Kv, private readonly clock: Clock) {}
+  private constructor(
+    private readonly kv: Kv,
+    private readonly clock: Clock,
+    /** How many may run at the same time. */
+    readonly concurrency: number,
+  ) {}
 
-  static async open(kv: Kv, clock: Clock): Promise<ExperimentStore> {
-    const store = new ExperimentStore(kv, clock);
+  static async open(kv: Kv, clock: Clock, concurrency = 1): Promise<ExperimentStore> {
+    const store = new ExperimentStore(kv, clock, concurrency);
     store.live.begin(orderOf(await kv.get(orderKey)));
     const states: ExperimentState[] = [
       "queued",
@@ -484,9 +492,10 @@ export class ExperimentStore {
     seen: { run: unknown; active: number; actor: string; text: string; notice?: EventDraft },
   ): Result<Commit<{ experiment: Experiment; order: Order }>, ChangeRefusal> {
     const { id, number, owner } = before;
-    const run = seen.run === null ? null : RunLease.parse(seen.run);
-    if (holdsRun(stepped.state) && run !== null && run.id !== id) {
-      return refuse({ kind: "run-held", by: run.id });
+    const runs = runLeasesOf(seen.run);
+    const runsAlready = runs.some((run) => run.id === id);
+    if (holdsRun(stepped.state) && !runsAlready && runs.length >= this.concurrency) {
+      return refuse({ kind: "run-held", by: runs[0]!.id });
     }
     let order = orderBefore;
     let rank = before.rank;
@@ -514,9 +523,13 @@ export class ExperimentStore {
       remove.push(byStateKey(before.state, number, id));
       set.push([byStateKey(experiment.state, number, id), null]);
     }
-    if (holdsRun(experiment.state) && run === null) {
-      set.push([runKey, RunLease.parse({ v: 1, id, sinceMs: this.clock.nowMs() })]);
-    } else if (!holdsRun(experiment.state) && run?.id === id) remove.push(runKey);
+    if (holdsRun(experiment.state) !== runsAlready) {
+      const after = runsAlready
+        ? runs.filter((run) => run.id !== id)
+        : [...runs, { id, sinceMs: this.clock.nowMs() }];
+      if (after.length === 0) remove.push(runKey);
+      else set.push([runKey, RunLeases.parse({ v: 2, runs: after })]);
+    }
     if (isTerminal(experiment.state)) {
       if (seen.active > 1) set.push([activeKey(owner), { v: 1, count: seen.active - 1 }]);
       else remove.push(activeKey(owner));

@@ -2,7 +2,7 @@ import { systemClock } from "../clock.ts";
 import { Config, ConfigFile } from "../config_schema.ts";
 import type { DeviceView } from "../devices/model.ts";
 import { Kv } from "../kv.ts";
-import { Locks } from "../locks/mod.ts";
+import { Locks, RunLeases } from "../locks/mod.ts";
 import { silentLog } from "../log.ts";
 import { type Experiment, type ExperimentAsk, isTerminal } from "./model.ts";
 import type { RunDevices } from "./run_deps.ts";
@@ -140,6 +140,7 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
   const dir = o.dir ?? await Deno.makeTempDir({ prefix: "holdfast-runs-" });
   const kv = await Kv.open(o.kvPath ?? ":memory:", systemClock);
   const locks = await Locks.open(kv, systemClock);
+  const runLeases = new RunLeases(locks);
   const devices = new NotingDevices(kv);
   const tokens = new Map<string, string>();
   const asked: string[] = [];
@@ -155,10 +156,15 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
     clock: systemClock,
     log: silentLog,
     locks: {
-      grantAll: (ask) => (step("grant"), locks.grantAll(ask)),
-      releaseAll: (actor, reason) => (step("release"), locks.releaseAll(actor, reason)),
-      holder: (id) => locks.holder(id),
-      holders: () => locks.holders(),
+      reserve: (claim) => (step("reserve"), runLeases.reserve(claim)),
+      execute: (claim, options) => (step("execute"), runLeases.execute(claim, options)),
+      makeWay: (actor) => (step("make way"), runLeases.makeWay(actor)),
+      releaseAll: (actor, reason) => (step("release"), runLeases.releaseAll(actor, reason)),
+      holds: (actor) => runLeases.holds(actor),
+      actors: (prefix) => runLeases.actors(prefix),
+      obstacle: (claim, asking) => runLeases.obstacle(claim, asking),
+      onAsked: (listener) => runLeases.onAsked(listener),
+      isOthers: (id, actor) => runLeases.isOthers(id, actor),
     },
     devices: {
       list: () => devices.list(),
@@ -187,6 +193,8 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
     watchMs: 100,
     ...o.options,
   });
+  // As the instrument does: what is taken from who is no run goes to safe.
+  locks.onLost((_names, actor) => experiments.leaseLost(actor));
   if (o.begin !== false) await experiments.begin();
 
   const reach = (id: string, ...states: Experiment["state"][]) =>
@@ -254,10 +262,9 @@ export async function openRig(o: RigOptions = {}): Promise<Rig> {
     },
     close,
     async [Symbol.asyncDispose]() {
-      const running = experiments.running();
-      if (running !== null) {
-        const over = ended(running.id);
-        await experiments.cancel(running.id, "system", "the test is over");
+      for (const { id } of [...experiments.runs(), ...await experiments.queue()]) {
+        const over = ended(id);
+        await experiments.cancel(id, "system", "the test is over");
         await over;
       }
       await close();

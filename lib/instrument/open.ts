@@ -10,7 +10,7 @@ import { Epu, Steering } from "../epu/mod.ts";
 import { EventLog } from "../events.ts";
 import { Experiments, type ExperimentsOptions, holdGate, publicView } from "../experiments/mod.ts";
 import { Kv } from "../kv.ts";
-import { covers, LockFeeds, Locks } from "../locks/mod.ts";
+import { covers, LockFeeds, Locks, RunLeases } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
 import { LiveStream, Telemetry } from "../telemetry/mod.ts";
 import { superviseEpu } from "./epu_watch.ts";
@@ -68,6 +68,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
   const locks = await Locks.open(kv, clock);
   // No run is held before the experiments are read, and none can command before the API listens.
   let isHeld = (_actor: string) => false;
+  let isRunTaken = (_actor: string) => false;
   const devices = await Devices.open({
     agents: options.agents,
     kv,
@@ -78,6 +79,8 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
   });
   devices.onReadings((readings) => telemetry.record(readings));
   locks.onLost((names, actor) => {
+    // A run knows best where its devices are to stand: it is held.
+    if (isRunTaken(actor)) return;
     // A lock's name may stand for many devices, or for none of this instrument.
     const deviceIds = devices.list().map(({ capability }) => capability.deviceId)
       .filter((id) => names.some((name) => covers(name, id) || covers(id, name)));
@@ -89,7 +92,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     kv,
     clock,
     log,
-    locks,
+    locks: new RunLeases(locks),
     devices,
     auth,
     dir: folder.path,
@@ -111,6 +114,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     ...options.runs,
   });
   isHeld = (actor) => experiments.isHeld(actor);
+  isRunTaken = (actor) => experiments.leaseLost(actor);
   const stream = new LiveStream(
     {
       events,
@@ -155,6 +159,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     dir: config.data.dir,
     config: config.epu,
   });
+  const smartem = await Smartem.open({ kv, events, clock, log, epu, steering, version });
   const epuWatch = options.epuAgent === undefined
     ? null
     : superviseEpu(options.epuAgent, { epu, clock, log, alarms });
@@ -192,6 +197,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
     compat,
     epu,
     steering,
+    smartem,
     status: () =>
       statusOf({ config, version, startedAtMs, clock, devices, locks, alarms, experiments }),
     async close() {

@@ -524,8 +524,9 @@ export class Locks implements face.LockService {
   }
 
   #tellLost(ended: readonly EndedLock[]): void {
+    // Under a reservation that keeps its devices as they are nothing was ever driven.
     const left = ended.filter(({ lock, reason }) =>
-      reason !== "expired" || lock.onExpiry === "safe"
+      lock.onExpiry === "safe" || reason !== "expired" && lock.type !== "QUEUE_QUEUED"
     );
     const byActor = Map.groupBy(left, ({ lock }) => lock.owner.actor);
     for (const [actor, locks] of byActor) {

@@ -1,6 +1,13 @@
 export { Locks, type LocksOptions } from "./locks.ts";
 export type * from "./face.ts";
 export {
+  type RunClaim,
+  type RunHold,
+  RunLeases,
+  type RunObstacle,
+  type RunRefusal,
+} from "./run_leases.ts";
+export {
   type Asker,
   AuditAction,
   AuditRecord,

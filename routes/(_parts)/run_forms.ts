@@ -19,10 +19,11 @@ import type { Result } from "../../lib/result.ts";
 /** What a form tells an experiment; `null`: nothing that can be told. */
 export function told(
   experiments: Experiments,
-  { id }: Experiment,
+  experiment: Experiment,
   form: FormData,
   principal: Principal,
 ): Promise<Result<Experiment, ChangeRefusal | MoveRefusal>> | null {
+  const { id } = experiment;
   const actor = actorOf(principal);
   const reason = String(form.get("reason") ?? "").trim();
   switch (form.get("action")) {
@@ -43,9 +44,9 @@ export function told(
         : null;
     }
     case "run-now": {
-      const running = experiments.running();
-      const theirs = running !== null && running.owner !== ownerOf(principal);
-      if (theirs && mayChange(principal, running) && reason === "") {
+      const theirs = experiments.displacedBy(experiment)
+        .filter(({ owner }) => owner !== ownerOf(principal));
+      if (reason === "" && theirs.some((running) => mayChange(principal, running))) {
         throw new HttpError(422, "Say why, for the owner of the experiment that it displaces");
       }
       return experiments.runNow(id, actor, reason, {

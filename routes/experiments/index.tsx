@@ -21,11 +21,13 @@ export default define.page<typeof handler>(async function ExperimentsPage(ctx) {
   const shown = (one: Parameters<typeof publicView>[1]) => publicView(experiments, one);
   // Read in one go, so that the version is that of what is shown.
   const version = experiments.queueVersion();
-  const running = experiments.running();
+  const runs = experiments.runs().map(shown);
   const waiting = experiments.queuePage(WAITING_SHOWN).experiments;
   const queue = {
     version,
-    running: running === null ? null : shown(running),
+    running: runs[0] ?? null,
+    runs,
+    concurrency: experiments.concurrency,
     waiting: waiting.map(shown),
     waitingCount: experiments.waitingCount(),
     obstacle: experiments.obstacle(),
