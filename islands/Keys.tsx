@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { type RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { PLACES } from "../components/nav.ts";
+import { placesWith } from "../components/nav.ts";
 import { adoptZone } from "../components/Time.tsx";
 
 interface Choice {
@@ -25,7 +25,8 @@ const PREFIX_MS = 1500;
  * Keyboard ways around the page, and what every page does once it is awake. No key here moves hardware,
  * and Escape only closes what is open. Nothing is modal: STOP can be pressed at any moment.
  */
-export default function Keys() {
+export default function Keys({ cryoEm }: { cryoEm: boolean }) {
+  const all = placesWith({ cryoEm });
   const palette = useRef<HTMLDialogElement>(null);
   const help = useRef<HTMLDialogElement>(null);
   const choices = useSignal<Choice[]>([]);
@@ -56,11 +57,12 @@ export default function Keys() {
     return open.length + menus.length > 0;
   }
 
+  const pages = all.map(({ href, label }) => ({ href, label, hint: "page" }));
   async function openPalette() {
     query.value = "";
-    choices.value = [...places(), ...ACTIONS];
+    choices.value = [...pages, ...ACTIONS];
     open(palette);
-    choices.value = [...places(), ...ACTIONS, ...await devicesAndExperiments()];
+    choices.value = [...pages, ...ACTIONS, ...await devicesAndExperiments()];
   }
 
   useEffect(() => {
@@ -83,7 +85,7 @@ export default function Keys() {
         prefixAtMs = event.timeStamp;
       } else if (event.timeStamp - prefixAtMs < PREFIX_MS) {
         prefixAtMs = -PREFIX_MS;
-        const place = PLACES.find(({ key }) => key === event.key);
+        const place = all.find(({ key }) => key === event.key);
         if (place !== undefined) location.href = place.href;
       }
     }
@@ -146,7 +148,7 @@ export default function Keys() {
         <h2>Keys</h2>
         <dl>
           <Key keys={["Ctrl", "K"]} what="go to a page, device or experiment" />
-          {PLACES.map(({ key, label }) => (
+          {all.map(({ key, label }) => (
             <Key key={key} keys={["g", key]} what={label.toLowerCase()} />
           ))}
           <Key keys={["+", "−"]} what="zoom a chart that has the focus" />
@@ -175,10 +177,6 @@ function Key({ keys, what }: { keys: string[]; what: string }) {
       <dd>{what}</dd>
     </div>
   );
-}
-
-function places(): Choice[] {
-  return PLACES.map(({ href, label }) => ({ href, label, hint: "page" }));
 }
 
 async function devicesAndExperiments(): Promise<Choice[]> {

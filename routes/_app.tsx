@@ -1,24 +1,25 @@
 import { asset } from "fresh/runtime";
 import { Icon } from "../components/Icon.tsx";
-import { placeOf, PLACES } from "../components/nav.ts";
+import { placeOf, placesWith } from "../components/nav.ts";
 import Keys from "../islands/Keys.tsx";
 import LockNotice from "../islands/LockNotice.tsx";
 import StopNotice from "../islands/StopNotice.tsx";
 import TopStatus from "../islands/TopStatus.tsx";
 import WhenReady from "../islands/WhenReady.tsx";
-import { define } from "../lib/instrument/mod.ts";
+import { define, type Instrument } from "../lib/instrument/mod.ts";
 import { readerOf } from "./(_parts)/reader.ts";
 
-const SHEETS = ["tokens", "shell", "parts", "charts", "pages", "experiments", "locks"];
+const SHEETS = ["tokens", "shell", "parts", "charts", "pages", "experiments", "locks", "epu", "epu_steering"];
 
 /** The frame of every page; all of it works as links and forms with scripts off. */
-export default define.page(function App(ctx) {
+export default define.page(async function App(ctx) {
   const { Component, state, url } = ctx;
   const status = state.instrument.status();
   const reader = readerOf(ctx);
   const here = placeOf(url.pathname);
   // Who has not logged in learns the instrument's name, and can stop it where that is allowed.
   const known = state.principal.kind !== "anonymous";
+  const cryoEm = known && await hasCryoEm(state.instrument);
   return (
     <html lang="en" data-theme={state.theme === "system" ? undefined : state.theme}>
       <head>
@@ -56,7 +57,7 @@ export default define.page(function App(ctx) {
         </header>
         <nav class="rail" aria-label="Main">
           <div class="rail-inner">
-            {(known ? PLACES : []).map((place) => (
+            {(known ? placesWith({ cryoEm }) : []).map((place) => (
               <a
                 href={place.href}
                 aria-current={place === here ? "page" : "false"}
@@ -81,8 +82,13 @@ export default define.page(function App(ctx) {
           {known && status.state === "starting" && <WhenReady />}
           <Component />
         </main>
-        {known && <Keys />}
+        {known && <Keys cryoEm={cryoEm} />}
       </body>
     </html>
   );
 });
+
+/** Whether sessions are looked for, or came from elsewhere. */
+async function hasCryoEm({ config, epu }: Instrument): Promise<boolean> {
+  return config.epu.folders.length > 0 || (await epu.acquisitions({ limit: 1 })).items.length > 0;
+}
