@@ -7,6 +7,7 @@ export const PROBLEMS = {
   "invalid-request": { status: 422, title: "The request does not fit its schema" },
   "malformed-body": { status: 400, title: "The request body cannot be read" },
   "too-large": { status: 413, title: "The request body is too large" },
+  "too-slow": { status: 408, title: "The request body came too slowly" },
   "unsupported-media-type": { status: 415, title: "The content type is not supported" },
   "not-found": { status: 404, title: "There is nothing at this address" },
   "method-not-allowed": { status: 405, title: "This address does not take that method" },

@@ -150,7 +150,7 @@ export function security(options: SecurityOptions): MiddlewareHandler<HoldfastEn
     }
   };
 
-  return [envelope, site, limitBody(server.bodyLimitMb * 1024 * 1024), who];
+  return [envelope, site, limitBody(server.bodyLimitMb * 1024 * 1024, clock), who];
 }
 
 /** Listening beyond this machine would expose hardware that anyone may drive. */

@@ -61,7 +61,16 @@ async function setUp({ server = {}, enabled = false }: Options = {}) {
       body: "{}",
       from,
     });
-  return { app, auth, kv, lines, ask, send, [Symbol.asyncDispose]: async () => await kv.close() };
+  return {
+    app,
+    auth,
+    kv,
+    clock,
+    lines,
+    ask,
+    send,
+    [Symbol.asyncDispose]: async () => await kv.close(),
+  };
 }
 
 async function kindOf(response: Response): Promise<string> {
@@ -249,6 +258,59 @@ Deno.test("a body that never says how long it is gets no further than the limit"
     assert.equal(await kindOf(response), "too-large");
     assert(pulled < 40, `${pulled} chunks were read`);
   }
+});
+
+Deno.test("a sender that stops in mid body is let go after half a minute, and no sooner", async () => {
+  await using s = await setUp({ server: { bodyLimitMb: 1 } });
+  // A route that reads by itself, and one whose reader takes any trouble for malformed JSON.
+  for (const path of ["/api/v1/echo", "/api/v1/tokens"]) {
+    const begun = Promise.withResolvers<void>();
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{"name":')),
+      pull: () => {
+        begun.resolve();
+        return new Promise(() => {});
+      },
+    }, { highWaterMark: 0 });
+    let isAnswered = false;
+    const reply = Promise.resolve(s.ask(path, {
+      method: "POST",
+      headers: { "content-type": "application/json", "content-length": "8192" },
+      body,
+    })).finally(() => isAnswered = true);
+    await begun.promise;
+    await s.clock.advance(30_999);
+    assert.equal(isAnswered, false, path);
+    await s.clock.advance(1);
+    const response = await reply;
+    assert.equal(response.status, 408, path);
+    assert.equal(await kindOf(response), "too-slow");
+  }
+});
+
+Deno.test("a large body has a second more for each 8 KiB", async () => {
+  await using s = await setUp({ server: { bodyLimitMb: 1 } });
+  let send: ((text: string) => void) | null = null;
+  const begun = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      send = (text) => {
+        controller.enqueue(new TextEncoder().encode(text));
+        controller.close();
+      };
+    },
+    pull: () => begun.resolve(),
+  }, { highWaterMark: 0 });
+  const text = JSON.stringify({ text: "x".repeat(800_000) });
+  const reply = s.ask("/api/v1/echo", {
+    method: "POST",
+    headers: { "content-type": "application/json", "content-length": String(text.length) },
+    body,
+  });
+  await begun.promise;
+  await s.clock.advance(120_000);
+  send!(text);
+  assert.equal((await reply).status, 200);
 });
 
 Deno.test("a body below the limit arrives whole, with and without a length", async () => {

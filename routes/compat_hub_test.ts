@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import assert from "node:assert/strict";
 import type { Principal } from "../lib/auth/model.ts";
 import { limitBody } from "../lib/body_limit.ts";
+import { systemClock } from "../lib/clock.ts";
 import { openRig, type Rig, runs } from "../lib/experiments/test_rig.ts";
 import { silentLog } from "../lib/log.ts";
 import { type HoldfastEnv, problemHandler } from "../lib/http.ts";
@@ -20,7 +21,7 @@ function face(rig: Rig, role: "local" | "operator" = "local") {
     c.set("requestId", "r1");
     await next();
   });
-  app.use("*", limitBody(8 * 1_048_576));
+  app.use("*", limitBody(8 * 1_048_576, systemClock));
   app.route("/", nodeRunsCompat(rig));
   app.route("/", hubCompat(rig.experiments));
   app.onError(problemHandler(silentLog));
