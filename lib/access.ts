@@ -172,7 +172,7 @@ export const ACCESS: readonly AccessEntry[] = [
     "/settings/dashboard",
   ),
   // Pages about sessions: closing one, a note on a square.
-  ...on("POST", STEER, "/epu/:id", "/epu/:id/squares/:square"),
+  ...on("POST", STEER, "/epu/:id", "/epu/:id/decisions", "/epu/:id/squares/:square"),
   ...on("POST", SUBMIT, "/experiments/new", "/experiments/:id"),
   ...on("POST", OPEN, "/settings/theme"),
   ...on("POST", ADMINISTER, "/settings/users"),
