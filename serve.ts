@@ -14,6 +14,7 @@ import { type Instrument, openInstrument } from "./lib/instrument/mod.ts";
 import { keepListening, type Listening } from "./lib/listening.ts";
 import type { OpenLog } from "./lib/log.ts";
 import { assertSafeListen } from "./lib/security.ts";
+import { toSmartem } from "./lib/smartem/mod.ts";
 import { buildApp } from "./routes/app.ts";
 import { standaloneRuns } from "./standalone.ts";
 
@@ -60,6 +61,7 @@ export interface Serving {
 export async function serve({ config, clock, log, dev, denoDir }: ServeOptions): Promise<Serving> {
   const { host, port } = config.server;
   const { mainFace, doors } = facesOf(config);
+  const { smartemPath } = config.compat;
   probePort(host, port);
   for (const door of doors) probePort(host, door.port, door.face);
   // Early, before any device is touched; whether there is an admin is known once the stores are open.
@@ -93,6 +95,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     instrument.stream.close();
     instrument.compat.close();
     instrument.lockFeeds.close();
+    const told = instrument.smartem.close();
     const finished = Promise.all(listeners.map((listener) => listener.shutdown()));
     // Before any client is waited for: one that never finishes its request must keep no actuator on.
     await instrument.devices.close();
@@ -100,6 +103,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
     const cancel = clock.timer(DRAIN_MS, late.resolve);
     await Promise.race([finished, late.promise]);
     cancel();
+    await told;
     await instrument.close();
     folder.close();
   }
@@ -118,7 +122,7 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
         keepListening(
           { hostname: host, port, clock, log },
           (request, info) =>
-            app.fetch(request, {
+            app.fetch(toSmartem(request, mainFace === "smartem" ? "/" : smartemPath), {
               remoteAddr: info.remoteAddr,
               ...(mainFace && { face: mainFace }),
             }),
@@ -133,7 +137,11 @@ export async function serve({ config, clock, log, dev, denoDir }: ServeOptions):
         () =>
           keepListening(
             { hostname: host, port, clock, log },
-            (request, info) => app.fetch(request, { remoteAddr: info.remoteAddr, face }),
+            (request, info) =>
+              app.fetch(face === "smartem" ? toSmartem(request, "/") : request, {
+                remoteAddr: info.remoteAddr,
+                face,
+              }),
           ),
         face,
       );

@@ -131,6 +131,23 @@ export const ACCESS: readonly AccessEntry[] = [
   ...on("DELETE", STEER, "/api/v1/epu/dead-letters/:consumer/:seq"),
   ...on("DELETE", { role: "admin", scope: "epu" }, "/api/v1/epu/acquisitions/:id"),
 
+  // The SmartEM API: agents tell of everything, sessions are opened by hand.
+  ...on("GET", ADMINISTER, "/smartem/debug/*"),
+  ...on("POST", ADMINISTER, "/smartem/debug/*"),
+  ...on("DELETE", ADMINISTER, "/smartem/debug/*"),
+  ...on(
+    "GET",
+    OPEN,
+    "/smartem/health",
+    "/smartem/status",
+    "/smartem/openapi.json",
+    "/smartem/docs",
+    "/smartem/redoc",
+  ),
+  ...on("POST", STEER, "/smartem/*"),
+  ...on("PUT", STEER, "/smartem/*"),
+  ...on("DELETE", STEER, "/smartem/*"),
+
   // The originals' hub.
   ...on(
     "POST",

@@ -25,6 +25,7 @@ const FacePorts = z.preprocess(
     hub: Port.optional(),
     node: Port.optional(),
     locks: Port.optional(),
+    smartem: Port.optional(),
   })
     .superRefine((ports, ctx) => {
       for (const face of FACES) {
@@ -52,7 +53,7 @@ function ofKnownPorts(given: unknown[], ctx: z.RefinementCtx): Partial<Record<Fa
         message:
           `${
             JSON.stringify(port)
-          } is none of 3000 (web), 8000 (hub), 9000 (node) and 60620 (locks); ` +
+          } is none of 3000 (web), 8000 (hub), 9000 (node), 60620 (locks) and 30080 (smartem); ` +
           "for another port say whose it is: { node = 9001 }",
       });
     }
@@ -264,6 +265,14 @@ export const ConfigFile = z.strictObject({
      * system choose one. A face on the main port is shown there.
      */
     ports: FacePorts.prefault({}),
+    /** Where the SmartEM API stands on the main port: what its clients are given as the end of its address. */
+    smartemPath: z.string().regex(
+      /^(\/[A-Za-z0-9][A-Za-z0-9_-]*)+$/,
+      'must be a path such as "/smartem", without a slash at its end',
+    ).refine(
+      (path) => !/^\/(api|css|icons|_fresh|docs|problems)(\/|$)/.test(path),
+      "is another part's place",
+    ).default("/smartem"),
     /**
      * What older scripts call pumps of this instrument, each as `older=ours`. Without it: nothing on real
      * pumps, and on simulated ones the names of the originals' own examples.

@@ -155,8 +155,11 @@ name = "Vessel A"
 
 [compat]
 # Further ports for clients of the systems Holdfast replaces, each with the face it shows, such as
-# { web = 3000, hub = 8000, node = 9000, locks = 60620 }. A face on the main port is shown there.
+# { web = 3000, hub = 8000, node = 9000, locks = 60620, smartem = 30080 }. A face on the main port is
+# shown there.
 # ports = {}
+# Where the SmartEM API stands on the main port, for agents and pages of the original.
+# smartem_path = "/smartem"
 # What older scripts call pumps of this instrument. On simulated pumps the default is as here; on real
 # ones no pump answers to another's name until it is written here.
 # pump_names = ["tube_1_in=inflow", "tube_1_out=outflow"]

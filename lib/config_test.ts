@@ -140,7 +140,7 @@ Deno.test("ports of the originals' faces are told by name, or by the originals' 
 
 Deno.test("a port that shows no face, two faces on one port and a face nobody knows are mistakes", () => {
   assert.deepEqual(mistakes("[compat]\nports = [3000, 3001]\n"), [
-    "F:2: compat.ports: 3001 is none of 3000 (web), 8000 (hub), 9000 (node) and 60620 (locks); " +
+    "F:2: compat.ports: 3001 is none of 3000 (web), 8000 (hub), 9000 (node), 60620 (locks) and 30080 (smartem); " +
     "for another port say whose it is: { node = 9001 }",
   ]);
   assert.deepEqual(mistakes("[compat.ports]\nhub = 9000\nnode = 9000\n"), [

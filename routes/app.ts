@@ -14,6 +14,7 @@ import { security } from "../lib/security.ts";
 import { API_BASE, nativeApi } from "./api.ts";
 import { originals } from "./compat.ts";
 import { locksFaceShapes } from "./compat_coordination.ts";
+import { smartemShapes } from "./compat_smartem.ts";
 
 export interface Site {
   /** Folder that holds `_fresh/` and `static/`. */
@@ -41,6 +42,7 @@ export async function buildApp(
   app.onError(problemHandler(log));
   app.use("*", meter.middleware);
   app.use("*", locksFaceShapes);
+  app.use("*", smartemShapes);
   app.use("*", ...security({ config, auth, clock, machineName: site.machineName }));
   app.route("/", healthApi(instrument, meter));
   app.route(API_BASE, nativeApi(instrument));

@@ -3,10 +3,12 @@ import type { NodeDevices } from "../lib/compat/mod.ts";
 import type { Coordination } from "../lib/coordination/mod.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
 import type { Kv } from "../lib/kv.ts";
+import type { Smartem } from "../lib/smartem/mod.ts";
 import { coordinationCompat, locksFaceOnly } from "./compat_coordination.ts";
 import { hubCompat } from "./compat_hub.ts";
 import { nodeCompat } from "./compat_node.ts";
 import { nodeRunsCompat } from "./compat_node_runs.ts";
+import { smartemCompat } from "./compat_smartem.ts";
 import { webCompat, type WebSources } from "./compat_web.ts";
 
 /** The part of the instrument the originals' paths need. */
@@ -17,6 +19,7 @@ export interface OriginalsSources extends WebSources {
   };
   readonly kv: Kv;
   readonly coordination: Coordination;
+  readonly smartem: Smartem;
 }
 
 /**
@@ -25,6 +28,7 @@ export interface OriginalsSources extends WebSources {
  */
 export function originals(sources: OriginalsSources): Hono<HoldfastEnv> {
   return new Hono<HoldfastEnv>()
+    .route("/", smartemCompat(sources.smartem))
     .route("/", coordinationCompat(sources.coordination))
     .route("/", webCompat(sources))
     .route("/", nodeRunsCompat(sources))

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The systems Holdfast replaces, each on a port of its own: where they gave one path different meanings, the port decides. */
-export const FACES = ["web", "hub", "node", "locks"] as const;
+export const FACES = ["web", "hub", "node", "locks", "smartem"] as const;
 export type Face = (typeof FACES)[number];
 
 /** Where the originals listen. */
@@ -10,6 +10,7 @@ export const FACE_PORTS: Readonly<Record<Face, number>> = {
   hub: 8000,
   node: 9000,
   locks: 60620,
+  smartem: 30080,
 };
 
 /** What the originals' dashboard can show, in their words. */

@@ -11,6 +11,7 @@ import type { Experiments } from "../experiments/mod.ts";
 import type { Kv } from "../kv.ts";
 import type { LockFeeds, Locks } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
+import type { Smartem } from "../smartem/mod.ts";
 import type { LiveStream, Telemetry } from "../telemetry/mod.ts";
 import type { InstrumentStatus } from "./model.ts";
 
@@ -38,6 +39,8 @@ export interface Instrument {
   readonly epu: Epu;
   /** What is made of them: results, predictions, decisions, agents, webhooks. */
   readonly steering: Steering;
+  /** The SmartEM API's words for them. */
+  readonly smartem: Smartem;
   status(): InstrumentStatus;
   /** Safe state first, then runs are left to their supervisors, agents ended, stores closed. */
   close(): Promise<void>;

@@ -12,6 +12,7 @@ import { Experiments, type ExperimentsOptions, holdGate, publicView } from "../e
 import { Kv } from "../kv.ts";
 import { covers, LockFeeds, Locks, RunLeases } from "../locks/mod.ts";
 import type { Log } from "../log.ts";
+import { Smartem } from "../smartem/mod.ts";
 import { LiveStream, Telemetry } from "../telemetry/mod.ts";
 import { superviseEpu } from "./epu_watch.ts";
 import type { Instrument } from "./instrument.ts";
@@ -209,6 +210,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
       await experiments.close();
       await devices.close();
       await epuWatch?.close();
+      await smartem.close();
       await steering.close();
       await epu.close();
       telemetry.close();

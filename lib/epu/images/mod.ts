@@ -3,6 +3,8 @@ import { accept, refuse, type Result } from "../../result.ts";
 import { readMrc } from "./mrc.ts";
 import { pngOf } from "./render.ts";
 
+export { mrcPart, type Part } from "./part.ts";
+
 /** A picture as browsers take it. */
 export interface Picture {
   readonly body: Uint8Array;
@@ -91,7 +93,8 @@ export async function isPictureThere(
   return false;
 }
 
-async function realFile(
+/** A file below `dir`, wherever links lead, as long as that is below `dir` too. */
+export async function realFile(
   dir: string,
   path: string,
 ): Promise<Result<{ real: string; size: number; mtimeMs: number }, PictureRefusal>> {

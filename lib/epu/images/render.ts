@@ -8,7 +8,9 @@ const BINS = 4096;
 const TURNS_MAX = 6;
 
 /** Grey values as a PNG of 8 bits: the darkest and brightest half per cent are cut, a flat picture is mid grey. */
-export function pngOf({ width, height, values }: Grey): Uint8Array {
+export function pngOf(
+  { width, height, values }: Pick<Grey, "width" | "height" | "values">,
+): Uint8Array {
   const [low, high] = limitsOf(values);
   const scale = high > low ? 255 / (high - low) : 0;
   const data = new Uint8Array(values.length);

@@ -160,7 +160,8 @@ export function micrographBody(row: Micrograph, holeUuid: string): Body {
   };
 }
 
-function timeOf(atMs: number | null): string | null {
+/** Without a zone, meaning UTC. */
+export function timeOf(atMs: number | null): string | null {
   return atMs === null ? null : new Date(atMs).toISOString().slice(0, -1);
 }
 
