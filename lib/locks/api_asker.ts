@@ -1,4 +1,5 @@
 import { actorOf, atLeast, type Principal } from "../auth/model.ts";
+import { Problem } from "../problem.ts";
 import type { LockService } from "./face.ts";
 import type { Asker, LockOwner, LockScope } from "./model.ts";
 
@@ -46,6 +47,8 @@ export function askerOf(principal: Principal, client?: string, once?: string): A
 /**
  * Who sends a command to a device: the holder, where the command brings its lock's key; the program by its
  * own name; else whoever is logged in.
+ * @throws {Problem} `lock-lost` for a key of no lock that holds the device now: whoever sends it believes to
+ * hold what it has lost, and must not drive even a device that is free.
  */
 export function commandActor(
   locks: Pick<LockService, "byDevice" | "grantOf">,
@@ -57,6 +60,7 @@ export function commandActor(
     const lock = locks.byDevice(deviceId).value;
     const owned = lock !== null && locks.grantOf(lock.id, { asker: askerOf(principal), key }).ok;
     if (owned) return lock.owner.actor;
+    throw new Problem("lock-lost", `The key that came with it is of no lock on "${deviceId}" now`);
   }
   const name = client?.trim();
   return name ? actorNamed(principal, name.slice(0, CLIENT_LENGTH_MAX)) : actorOf(principal);
