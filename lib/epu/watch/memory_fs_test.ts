@@ -7,6 +7,8 @@ interface Node {
   /** Leads there instead. */
   link?: string;
   unreadable?: boolean;
+  /** A pipe, a socket. */
+  special?: boolean;
 }
 
 /** Files in memory below absolute folders, with the ways in which disks and shares misbehave. */
@@ -16,6 +18,8 @@ export class MemoryFs implements WatchFs {
   readonly closed = new Set<string>();
   /** The share is away: its folder is not there. */
   isAway = false;
+  /** Reads wait for it. */
+  gate: Promise<void> = Promise.resolve();
   /** Whether changes are told. */
   tells = true;
   looks = 0;
@@ -43,6 +47,10 @@ export class MemoryFs implements WatchFs {
     }
     this.#hint(from);
     this.#hint(to);
+  }
+  /** Who listened hears nothing more: what they listened to is another now. */
+  forget(): void {
+    this.#hints.clear();
   }
   /** The system says it lost some. */
   overflow(): void {
@@ -77,13 +85,14 @@ export class MemoryFs implements WatchFs {
       ? Promise.resolve({ kind: "folder", sizeBytes: 0, mtimeMs: 0, fileId: null })
       : Promise.reject(new Deno.errors.NotFound(path));
   }
-  read(path: string, bytesMax: number): Promise<{ bytes: Uint8Array; look: Look }> {
+  async read(path: string, bytesMax: number): Promise<{ bytes: Uint8Array; look: Look }> {
     this.reads++;
+    await this.gate;
     const node = this.files.get(path);
-    if (node === undefined || this.isAway) return Promise.reject(new Deno.errors.NotFound(path));
-    if (node.unreadable) return Promise.reject(new Error("Input/output error"));
-    if (node.bytes.length > bytesMax) return Promise.reject(new RangeError("It is too large"));
-    return Promise.resolve({ bytes: node.bytes, look: lookOf(node) });
+    if (node === undefined || this.isAway) throw new Deno.errors.NotFound(path);
+    if (node.unreadable) throw new Error("Input/output error");
+    if (node.bytes.length > bytesMax) throw new RangeError("It is too large");
+    return { bytes: node.bytes, look: lookOf(node) };
   }
   real(path: string): Promise<string | null> {
     return Promise.resolve(this.files.get(path)?.link ?? path);
@@ -94,9 +103,9 @@ export class MemoryFs implements WatchFs {
   }
 }
 
-function lookOf({ bytes, mtimeMs, id, link }: Node): Look {
+function lookOf({ bytes, mtimeMs, id, link, special }: Node): Look {
   return {
-    kind: link === undefined ? "file" : "link",
+    kind: special ? "other" : link === undefined ? "file" : "link",
     sizeBytes: bytes.length,
     mtimeMs,
     fileId: String(id),

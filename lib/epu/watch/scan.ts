@@ -12,6 +12,8 @@ export interface ScanReport {
   }[];
   /** Links that lead out of every watched folder. */
   readonly strayLinks: string[];
+  /** Neither files nor folders nor links, or not to be looked at. */
+  readonly others: string[];
 }
 
 export interface ScanTarget {
@@ -33,7 +35,7 @@ export async function scan(
   { dir, below, reals, signal }: ScanTarget,
   onFile: (path: string, look: Look) => void,
 ): Promise<ScanReport> {
-  const report: ScanReport = { unlisted: [], strayLinks: [] };
+  const report: ScanReport = { unlisted: [], strayLinks: [], others: [] };
   const folders: { path: string; depth: number }[] = [{ path: below, depth: 0 }];
   for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
     if (signal.aborted) break;
@@ -60,7 +62,8 @@ export async function scan(
         if (real !== null && !reals.some((one) => isWithin(one, real))) {
           report.strayLinks.push(path);
         }
-      } else onFile(path, look);
+      } else if (look.kind === "file") onFile(path, look);
+      else report.others.push(path);
     }
   }
   return report;

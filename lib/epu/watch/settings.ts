@@ -12,6 +12,8 @@ export interface WatchSettings {
   readonly retryMaxMs: number;
   /** Failed reads in a row after which the file is told as unreadable; it is tried on all the same. */
   readonly triesToTell: number;
+  /** A folder whose share does not answer for so long is told as away. */
+  readonly silenceMs: number;
   /** A larger file is not read. */
   readonly bytesMax: number;
   /** One batch: files, and bytes of what was read for it. */
@@ -27,6 +29,7 @@ export const WATCH_SETTINGS: WatchSettings = {
   retryMinMs: 1000,
   retryMaxMs: 60_000,
   triesToTell: 3,
+  silenceMs: 30_000,
   bytesMax: 32 * 1024 * 1024,
   batchFiles: 48,
   batchBytes: 1024 * 1024,

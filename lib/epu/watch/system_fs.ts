@@ -12,7 +12,7 @@ export const systemFs: WatchFs = {
     const found: { name: string; look: Look }[] = [];
     for (let i = 0; i < names.length; i += LOOKS_AT_ONCE) {
       const some = names.slice(i, i + LOOKS_AT_ONCE);
-      const looks = await Promise.all(some.map((name) => lookOrNothing(join(folder, name))));
+      const looks = await Promise.all(some.map((name) => lookOrNothing(folder, name)));
       for (const [at, look] of looks.entries()) {
         if (look !== null) found.push({ name: some[at]!, look });
       }
@@ -71,12 +71,12 @@ async function look(path: string): Promise<Look> {
   return lookOf(await Deno.lstat(path));
 }
 
-async function lookOrNothing(path: string): Promise<Look | null> {
+async function lookOrNothing(folder: string, name: string): Promise<Look | null> {
   try {
-    return await look(path);
+    return await look(join(folder, name));
   } catch (error) {
-    if (isMissing(error)) return null;
-    // It is there, and we may not look: told as a file of unknown size, which reading then explains.
+    // A name that is no text is listed with signs in the place of its bytes, and never found under it.
+    if (isMissing(error) && !name.includes("\uFFFD")) return null;
     return { kind: "other", sizeBytes: 0, mtimeMs: 0, fileId: null };
   }
 }

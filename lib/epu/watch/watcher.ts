@@ -3,6 +3,7 @@ import type { FileEntry, Finding } from "../model.ts";
 import { digestOf } from "../keys.ts";
 import { fileKindOf, type NamedFile } from "../read/mod.ts";
 import { isMissing, type Look, type WatchFs } from "./fs.ts";
+import { PatientFs } from "./patient_fs.ts";
 import { type Waiting, WorkQueue } from "./queue.ts";
 import { absolute, below, isWithin, scan, type ScanReport } from "./scan.ts";
 import { WATCH_SETTINGS, type WatchSettings } from "./settings.ts";
@@ -84,7 +85,7 @@ const PATH_CHARS_MAX = 400;
  * disordered hints end in the same place.
  */
 export class Watcher {
-  readonly #fs: WatchFs;
+  readonly #fs: PatientFs;
   readonly #clock: Clock;
   readonly #settings: WatchSettings;
   readonly #random: () => number;
@@ -93,7 +94,7 @@ export class Watcher {
   readonly #hinted = new Map<string, { root: WatchRoot; path: string }>();
   /** Told with the next batch: gone files, links that lead out. */
   #news: TakenFile[] = [];
-  #unwatch: (() => void)[] = [];
+  readonly #listening = new Map<string, { real: string | null; end: () => void }>();
   #started = false;
   #wake: () => void = () => {};
   #isResting = false;
@@ -102,10 +103,9 @@ export class Watcher {
   #lastScanMs = 0;
   #rescanMs: number;
   #unreachable: { root: string; error: string }[] = [];
-  #reals: string[] = [];
 
   constructor(private readonly options: WatcherOptions) {
-    this.#fs = options.fs;
+    this.#fs = new PatientFs(options.fs, options.clock);
     this.#clock = options.clock;
     this.#settings = { ...WATCH_SETTINGS, ...options.settings };
     this.#rescanMs = this.#settings.rescanMs;
@@ -150,13 +150,23 @@ export class Watcher {
       scans: this.#scanNumber,
       lastScanMs: this.#lastScanMs,
       rescanMs: this.#rescanMs,
-      unreachable: this.#unreachable,
+      unreachable: [...this.#unreachable, ...this.#silent()],
     };
   }
 
+  /** Folders of which something was asked, and not answered for long. */
+  #silent(): { root: string; error: string }[] {
+    const paths = this.#fs.silentFor(this.#settings.silenceMs);
+    const seconds = this.#settings.silenceMs / 1000;
+    return this.options.roots.flatMap(({ name, dir }) => {
+      const path = paths.find((one) => isWithin(dir, one));
+      if (path === undefined || this.#unreachable.some(({ root }) => root === name)) return [];
+      return [{ root: name, error: `"${path}" has not answered for ${seconds} s` }];
+    });
+  }
+
   close(): void {
-    for (const end of this.#unwatch) end();
-    this.#unwatch = [];
+    for (const root of this.options.roots) this.#deafen(root.name);
     this.#wake();
   }
 
@@ -164,11 +174,24 @@ export class Watcher {
     if (this.#started) return;
     this.#started = true;
     // First the hints, then the scan: what changes in between is seen by one of them.
-    for (const root of this.options.roots) {
-      const real = await this.#fs.real(root.dir);
-      if (real !== null) this.#reals.push(real);
-      this.#unwatch.push(this.#fs.watch(root.dir, (paths) => this.#hint(root, real, paths)));
-    }
+    for (const root of this.options.roots) await this.#listen(root);
+  }
+
+  async #listen(root: WatchRoot): Promise<void> {
+    this.#deafen(root.name);
+    const real = await this.#fs.real(root.dir);
+    const end = this.#fs.watch(root.dir, (paths) => this.#hint(root, real, paths));
+    this.#listening.set(root.name, { real, end });
+  }
+
+  #deafen(root: string): void {
+    this.#listening.get(root)?.end();
+    this.#listening.delete(root);
+  }
+
+  /** Real paths of all watched folders. */
+  get #reals(): string[] {
+    return [...this.#listening.values()].flatMap(({ real }) => real ?? []);
   }
 
   #hint(root: WatchRoot, real: string | null, paths: readonly string[] | null): void {
@@ -219,6 +242,8 @@ export class Watcher {
       signal.throwIfAborted();
       const top = report.unlisted.find(({ path }) => path === "");
       if (top !== undefined) unreachable.push({ root: root.name, error: top.error });
+      // What is there again may be another folder, of which the system would tell nothing.
+      else if (this.#unreachable.some((one) => one.root === root.name)) await this.#listen(root);
       this.#tellOf(root, report, number);
     }
     this.#unreachable = unreachable;
@@ -230,7 +255,7 @@ export class Watcher {
   }
 
   /** What a whole scan has shown beside files: those that are gone, links that lead out, closed folders. */
-  #tellOf(root: WatchRoot, { unlisted, strayLinks }: ScanReport, number: number): void {
+  #tellOf(root: WatchRoot, { unlisted, strayLinks, others }: ScanReport, number: number): void {
     // What lies in a folder that could not be listed may still be there. One that is missing is gone, but the
     // watched folder itself: that is a share that is away.
     const closed = unlisted.filter(({ path, isMissing }) => path === "" || !isMissing);
@@ -255,6 +280,19 @@ export class Watcher {
         where: null,
         text: `"${path}" is a link that leads out of the watched folder`,
         consequence: "It is not followed",
+      });
+    }
+    for (const path of others) {
+      if (!isOurs(fileKindOf(path)) && !path.includes("\uFFFD")) continue;
+      this.#tellOnce(root, path, "unreadable", {
+        code: "unreadable-file",
+        severity: "error",
+        path,
+        where: null,
+        text: path.includes("\uFFFD")
+          ? `The name "${path}" is not written in UTF-8`
+          : `"${path}" is no regular file, or may not be looked at`,
+        consequence: "It is not read, nor what lies in it",
       });
     }
     for (const { path, error, isMissing } of unlisted) {

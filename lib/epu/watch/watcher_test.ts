@@ -245,12 +245,20 @@ Deno.test("a share that goes away loses nothing, and is said to be away", async 
   for (const { path, bytes, atMs } of FINAL) run.fs.write(`${ROOT}/${path}`, bytes, atMs);
   await run.settle();
   run.fs.isAway = true;
+  run.fs.forget();
   await run.pass(60_000);
   assert.deepEqual(run.watcher.status().unreachable.map(({ root }) => root), ["epu"]);
   run.fs.isAway = false;
   await run.settle();
   assert.deepEqual(run.watcher.status().unreachable, []);
   assert.equal(await run.dump(), whole);
+  const { scans } = run.watcher.status();
+  while (run.watcher.status().scans === scans) await run.pass(500);
+  run.fs.reads = 0;
+  const { path, bytes, atMs } = FINAL.find(({ path }) => path.endsWith("EpuSession.dm"))!;
+  run.fs.write(`${ROOT}/${path}`, bytes, atMs + 1);
+  await run.pass(6000);
+  assert.equal(run.fs.reads, 1, "the system's word is heard again");
   await run.end();
 });
 
@@ -352,5 +360,45 @@ Deno.test("a path that no store could hold is said once and stands in nobody's w
   const { seq } = run.kv;
   await run.pass(30_000);
   assert.equal(run.kv.seq, seq, "not again at every look");
+  await run.end();
+});
+
+Deno.test("a pipe under a square's name and a name that is no text are told and never opened", async () => {
+  const run = await Run.start();
+  for (const { path, bytes, atMs } of FINAL) run.fs.write(`${ROOT}/${path}`, bytes, atMs);
+  const [square] = FINAL.filter(({ path }) => /Metadata\/GridSquare_\d+\.dm$/.test(path));
+  const pipe = square!.path.replace(/\d+\.dm$/, "99.dm");
+  for (const path of [pipe, "visit\uFFFD"]) {
+    run.fs.write(`${ROOT}/${path}`, new Uint8Array(0), 1);
+    run.fs.files.get(`${ROOT}/${path}`)!.special = true;
+  }
+  await run.settle();
+  const state = async (path: string) =>
+    FileEntry.parse(await run.kv.get(fileKey("epu", path))).state;
+  assert.equal(await state(pipe), "unreadable");
+  assert.equal(await state("visit\uFFFD"), "unreadable");
+  run.fs.files.delete(`${ROOT}/${pipe}`);
+  run.fs.write(`${ROOT}/${pipe}`, square!.bytes, 2);
+  await run.settle();
+  assert.equal(await state(pipe), "taken");
+  await run.end();
+});
+
+Deno.test("a share that never answers is said to be away, and gone on with once it does", async () => {
+  const run = await Run.start();
+  const answers = Promise.withResolvers<void>();
+  run.fs.gate = answers.promise;
+  for (const { path, bytes, atMs } of FINAL) run.fs.write(`${ROOT}/${path}`, bytes, atMs);
+  while (run.fs.reads === 0) {
+    await run.clock.advance(500);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  assert.deepEqual(run.watcher.status().unreachable, []);
+  await run.clock.advance(60_000);
+  assert.match(run.watcher.status().unreachable[0]!.error, /has not answered for 30 s/);
+  answers.resolve();
+  await run.settle();
+  assert.deepEqual(run.watcher.status().unreachable, []);
+  assert.equal(await run.dump(), whole);
   await run.end();
 });
