@@ -5,8 +5,8 @@ import { hearEvents, hearHello, type LiveEvent } from "./live.ts";
 const GATHER_MS = 300;
 
 /**
- * Calls `take` with the page's own data, as JSON, after each event that `matters`, at each connection but the
- * first, and every `everyMs` while the page is seen; never two at once, and not more often than `leastMs`.
+ * Calls `take` with the page's own data, as JSON, after each event that `matters`, at each connection, and
+ * every `everyMs` while the page is seen; never two at once, and not more often than `leastMs`.
  * Gives the function that ends it, and one that asks at once.
  */
 export function followPage<T>(
@@ -22,7 +22,6 @@ export function followPage<T>(
   let pending: ReturnType<typeof setTimeout> | undefined;
   let busy = false;
   let again = false;
-  let greeted = false;
   let stopped = false;
   let askedMs = -Infinity;
 
@@ -49,10 +48,8 @@ export function followPage<T>(
     hearEvents((event) => {
       if (matters(event)) soon();
     }),
-    hearHello(() => {
-      if (greeted) soon();
-      greeted = true;
-    }),
+    // The first too: what happened after the page was made and before it listened made no event here.
+    hearHello(soon),
   ];
   const timer = everyMs === undefined ? undefined : setInterval(() => {
     if (!document.hidden) soon();

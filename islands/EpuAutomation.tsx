@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { isAutomatic, policyInWords, type ShownPolicy } from "../components/epu_decisions.ts";
-import { hearEvents } from "../components/live.ts";
-import { postPage } from "../components/page_data.ts";
+import { hearEvents, hearHello } from "../components/live.ts";
+import { askedPage, postPage } from "../components/page_data.ts";
 
 interface Props {
   acquisitionId: string;
@@ -21,13 +21,24 @@ export default function EpuAutomation({ acquisitionId, mayDecide, back, ...initi
   const failure = useSignal<string | null>(null);
   const action = `/epu/${encodeURIComponent(acquisitionId)}/decisions`;
 
-  useEffect(() =>
-    hearEvents(({ type, subject, data }) => {
-      if (type === "epu.automation") off.value = data.off === true;
-      else if (type === "epu.decision_settings" && subject === acquisitionId) {
-        policy.value = data.policy as ShownPolicy | null;
-      }
-    }), []);
+  useEffect(() => {
+    const stops = [
+      hearEvents(({ type, subject, data }) => {
+        if (type === "epu.automation") off.value = data.off === true;
+        else if (type === "epu.decision_settings" && subject === acquisitionId) {
+          policy.value = data.policy as ShownPolicy | null;
+        }
+      }),
+      // What happened before the page listened made no event here.
+      hearHello(async () => {
+        const now = await askedPage<Pick<Props, "policy" | "off">>(`${action}?part=automation`);
+        if (now === null) return;
+        policy.value = now.policy;
+        off.value = now.off;
+      }),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }, []);
 
   async function switchOff(event: SubmitEvent) {
     event.preventDefault();

@@ -10,7 +10,8 @@ import {
   targetsInWords,
 } from "../components/epu_decisions.ts";
 import { followPage } from "../components/epu_live.ts";
-import { AutomaticApproval, OwnDecision, WhoDecides } from "../components/EpuDeciding.tsx";
+import { OwnDecision, WhoDecides } from "../components/EpuDeciding.tsx";
+import { AutomaticApproval } from "../components/EpuPolicy.tsx";
 import { EpuProposal } from "../components/EpuProposal.tsx";
 import { EpuSayings } from "../components/EpuSayings.tsx";
 import { postPage } from "../components/page_data.ts";
@@ -124,6 +125,13 @@ export default function EpuProposals({ initial, mayDecide, clock }: Props) {
             <span class="sub num">
               {waitingCount === 0 ? "nothing" : `${waitingCount} to decide`}
             </span>
+            {mayDecide && data.value.settings.acting !== null && (
+              <form method="post" action={action} onSubmit={send}>
+                <button class="btn btn-quiet" type="submit" name="action" value="ask">
+                  Ask again now
+                </button>
+              </form>
+            )}
           </header>
           {waitingCount === 0 && <Nothing data={data.value} />}
           {lost.map((slot) => (

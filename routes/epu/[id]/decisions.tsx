@@ -5,7 +5,12 @@ import { EpuTabs } from "../../../components/EpuTabs.tsx";
 import EpuDecisionLog from "../../../islands/EpuDecisionLog.tsx";
 import EpuProposals from "../../../islands/EpuProposals.tsx";
 import { define } from "../../../lib/instrument/mod.ts";
-import { acquisitionNamed, logOf, proposalsOf } from "../../(_parts)/epu_decisions.ts";
+import {
+  acquisitionNamed,
+  automationOf,
+  logOf,
+  proposalsOf,
+} from "../../(_parts)/epu_decisions.ts";
 import { backTo, steer } from "../../(_parts)/epu_steering.ts";
 import { asksData, dataReply } from "../../(_parts)/page_data.ts";
 import { readerOf } from "../../(_parts)/reader.ts";
@@ -14,11 +19,14 @@ export const handler = define.handlers<{ failed: string | null }>({
   async GET({ state: { instrument }, params, req, url }) {
     if (!asksData(req)) return page({ failed: null });
     const acquisition = await acquisitionNamed(instrument, params.id!);
-    return dataReply(
-      url.searchParams.get("part") === "log"
-        ? await logOf(instrument, acquisition.id, url.searchParams.get("before"))
-        : await proposalsOf(instrument, acquisition),
-    );
+    switch (url.searchParams.get("part")) {
+      case "log":
+        return dataReply(await logOf(instrument, acquisition.id, url.searchParams.get("before")));
+      case "automation":
+        return dataReply(await automationOf(instrument, acquisition.id));
+      default:
+        return dataReply(await proposalsOf(instrument, acquisition));
+    }
   },
   /** Every form of the page, and the off switch on the others. */
   async POST(ctx) {
