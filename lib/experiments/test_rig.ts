@@ -21,19 +21,15 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Two actuators and a sensor; STOP can be pressed. */
+/** Two actuators and a sensor, unless told otherwise; STOP can be pressed. */
 export class NotingDevices implements RunDevices {
   brought: { states: Record<string, unknown>; actor: string }[] = [];
   #stopped: ReturnType<RunDevices["stopped"]> = null;
 
-  constructor(private readonly kv: Kv) {}
+  constructor(private readonly kv: Kv, private readonly views: DeviceView[] = bioreactor()) {}
 
   list(): DeviceView[] {
-    return [
-      view("stirrer", "actuator", { duty: { type: "number", minimum: 0, maximum: 100 } }),
-      view("pump-inflow", "actuator", { flow: { type: "number", minimum: 0 } }),
-      view("co2", "sensor"),
-    ];
+    return this.views;
   }
   ready(): Promise<void> {
     return Promise.resolve();
@@ -65,6 +61,19 @@ export class NotingDevices implements RunDevices {
       },
     }));
   }
+}
+
+function bioreactor(): DeviceView[] {
+  return [
+    view("stirrer", "actuator", { duty: { type: "number", minimum: 0, maximum: 100 } }),
+    view("pump-inflow", "actuator", { flow: { type: "number", minimum: 0 } }),
+    view("co2", "sensor"),
+  ];
+}
+
+/** An actuator that takes nothing in particular. */
+export function actuator(deviceId: string): DeviceView {
+  return view(deviceId, "actuator", {});
 }
 
 function view(
