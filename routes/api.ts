@@ -36,7 +36,7 @@ export function nativeApi(instrument: Instrument): OpenAPIHono<HoldfastEnv> {
         client: header("x-lock-client"),
       })),
   );
-  api.route("/", locksApi(locks, lockFeeds));
+  api.route("/", locksApi(locks, lockFeeds, auth));
   api.route("/", telemetryApi(telemetry, clock, unitOf));
   api.route("/", streamApi(stream));
   api.route("/", eventsApi(events));

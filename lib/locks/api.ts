@@ -4,8 +4,9 @@ import { actorOf } from "../auth/model.ts";
 import { createApi, type HoldfastEnv, invalidRequest } from "../http.ts";
 import { Problem } from "../problem.ts";
 import type { Result } from "../result.ts";
-import type { LockFeeds } from "./api_feeds.ts";
-import { askerOf, lockScopesOf, ownerNamed } from "./api_asker.ts";
+import type { LockFeeds, Watcher } from "./api_feeds.ts";
+import { askerOf, lockScopesOf } from "./api_asker.ts";
+import { heirNamed, type People } from "./api_heir.ts";
 import type { LockBody } from "./asks.ts";
 import type { AuditQuery, LockService, Proof, Stated } from "./face.ts";
 import type { Asker, AuditRecord, LockRefusal } from "./model.ts";
@@ -44,8 +45,15 @@ import {
 /** Records of one page of the audit when it is streamed. */
 const STREAM_PAGE = 500;
 
-/** Locks, the line, the record and the gate; to be mounted at `/api/v1`. Roles stand in `lib/access.ts`. */
-export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<HoldfastEnv> {
+/**
+ * Locks, the line, the record and the gate; to be mounted at `/api/v1`. Roles stand in `lib/access.ts`.
+ * `people` are those who log in, `null` where nobody does.
+ */
+export function locksApi(
+  locks: LockService,
+  feeds: LockFeeds,
+  people: People | null = null,
+): OpenAPIHono<HoldfastEnv> {
   const api = createApi();
 
   api.openapi(requestRoute, async (c) => {
@@ -124,7 +132,7 @@ export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<Hold
   api.openapi(eventsRoute, (c) => {
     const last = c.req.header("last-event-id") ?? "";
     const since = /^\d{1,15}$/.test(last) ? Number(last) : c.req.valid("query").since;
-    return feeds.stream(actorOf(c.get("principal")), since);
+    return feeds.stream(watcherOf(c), since);
   });
   api.get("/locks/ws", (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
@@ -136,7 +144,7 @@ export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<Hold
     }
     return feeds.socket(
       c.req.raw,
-      actorOf(c.get("principal")),
+      watcherOf(c),
       since === undefined ? undefined : Number(since),
     );
   });
@@ -196,7 +204,7 @@ export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<Hold
   });
 
   api.openapi(transferRoute, async (c) => {
-    const to = ownerNamed(c.req.valid("json").to, c.get("principal"));
+    const to = valueOf(heirNamed(c.req.valid("json").to, c.get("principal"), people));
     return c.json(
       lockReply(valueOf(await locks.transfer(c.req.valid("param").id, proofOf(c), to))),
       200,
@@ -275,6 +283,10 @@ export function locksApi(locks: LockService, feeds: LockFeeds): OpenAPIHono<Hold
 /** Who asks, as the program names itself in `x-lock-client`. */
 function askedBy(c: Context<HoldfastEnv>, once?: string): Asker {
   return askerOf(c.get("principal"), c.req.header("x-lock-client"), once);
+}
+
+function watcherOf(c: Context<HoldfastEnv>): Watcher {
+  return { actor: actorOf(c.get("principal")), asks: askedBy(c).actor };
 }
 
 function writerOf(c: Context<HoldfastEnv>, once: string | undefined): Asker {

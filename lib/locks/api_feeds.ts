@@ -29,13 +29,19 @@ export interface LockViewer {
   end(code: number, reason: string): void;
 }
 
+/** Who opens a view: as it logged in, and as its requests for locks name it. */
+export interface Watcher {
+  readonly actor: string;
+  readonly asks: string;
+}
+
 /** Everyone who watches the locks, so that they can be counted, and sent away. */
 export class LockFeeds {
   readonly #viewers = new Set<LockViewer>();
   #closed = false;
 
   constructor(
-    readonly service: Pick<LockService, "subscribe" | "seq" | "epoch" | "realm">,
+    readonly service: Pick<LockService, "subscribe" | "seq" | "epoch" | "realm" | "stillHere">,
     readonly clock: Clock,
     private readonly viewersMax: number,
   ) {}
@@ -72,7 +78,7 @@ export class LockFeeds {
   }
 
   /** The stream of decisions after `sinceSeq`, as server-sent events. @throws {Problem} */
-  stream(actor: string, sinceSeq: number | undefined): Response {
+  stream({ actor, asks }: Watcher, sinceSeq: number | undefined): Response {
     const { service, clock } = this;
     this.assertRoom();
     const events = this.#subscribe(sinceSeq);
@@ -98,11 +104,13 @@ export class LockFeeds {
     const room = () => (controller.desiredSize ?? 0) > 0;
     function ping(): void {
       if (!open) return;
+      service.stillHere(asks);
       if (room()) send(`: ping\nevent: ping\ndata: {"now":"${iso(clock)}"}\n\n`);
       cancelPing = clock.timer(PING_MS, ping);
     }
     async function pump(): Promise<void> {
       send(`retry: ${RETRY_MS}\nid: ${sinceSeq ?? service.seq}\n\n`);
+      service.stillHere(asks);
       cancelPing = clock.timer(PING_MS, ping);
       for await (const delivery of events) {
         while (open && !room()) await new Promise<void>((resolve) => wake = resolve);
@@ -126,17 +134,24 @@ export class LockFeeds {
   }
 
   /** The same over a WebSocket: `hello`, then one message a decision. @throws {Problem} */
-  socket(request: Request, actor: string, sinceSeq: number | undefined): Response {
+  socket(request: Request, { actor, asks }: Watcher, sinceSeq: number | undefined): Response {
     const { service, clock } = this;
     this.assertRoom();
     const { socket, response } = upgraded(request);
     let events: ReturnType<LockService["subscribe"]> | null = null;
+    let cancelHere = () => {};
+    const stillHere = () => {
+      service.stillHere(asks);
+      cancelHere = clock.timer(PING_MS, stillHere);
+    };
     const queue = new SocketQueue(socket, clock, SOCKET_CAPACITY, () => {
       leave();
+      cancelHere();
       events?.[Symbol.dispose]();
     });
     const leave = this.add({ actor, end: (code, reason) => queue.close(code, reason) });
     socket.onopen = async () => {
+      stillHere();
       const { seq, epoch, realm } = service;
       queue.push(JSON.stringify({ type: "hello", seq: sinceSeq ?? seq, epoch, realm }));
       try {

@@ -15,6 +15,10 @@ import type { Held, Now, Waiter } from "./standing.ts";
 
 /** Thirty years: longer ones are not told from endless ones. */
 const HOLD_MS_MAX = 1e12;
+/** How far ahead a slot may begin: nobody plans further, and who waits for it takes up a place in line. */
+const SLOT_AHEAD_MS_MAX = 366 * 86_400_000;
+/** The end of the year 9999, the last one that dates are written for. */
+const LAST_DATE_MS = 253_402_300_799_999;
 
 /** What an asker lacks for this ask, or `null`. */
 export function lacking(ask: LockAsk, asker: Asker): LockScope | null {
@@ -40,15 +44,23 @@ export function notPermitted(needs: LockScope): LockRefusal {
 /** The ask with its devices sorted, each once, and its lease within limits. */
 export function normalized(ask: LockAsk, now: Now): Result<LockAsk, LockRefusal> {
   const { leaseMs, maxHoldMs, notBeforeMs, notAfterMs } = ask;
+  const invalid = (path: string, text: string) => refuse({ kind: "invalid" as const, path, text });
+  if (notBeforeMs !== null && notBeforeMs < 0) {
+    return invalid("notBeforeMs", "must not lie before 1970");
+  }
+  if (notBeforeMs !== null && notBeforeMs > now.wallMs + SLOT_AHEAD_MS_MAX) {
+    return invalid("notBeforeMs", "must lie within a year from now");
+  }
   if (notAfterMs !== null && notAfterMs <= Math.max(now.wallMs, notBeforeMs ?? 0)) {
-    const text = "must lie in the future, and after the slot's begin";
-    return refuse({ kind: "invalid", path: "notAfterMs", text });
+    return invalid("notAfterMs", "must lie in the future, and after the slot's begin");
   }
   return accept({
     ...ask,
     deviceIds: [...new Set(ask.deviceIds)].sort(),
     leaseMs: leaseMs === null ? null : wholeMs(leaseMs),
     maxHoldMs: maxHoldMs === null ? null : Math.ceil(Math.min(maxHoldMs, HOLD_MS_MAX)),
+    // A later end is the same as none, and no date.
+    notAfterMs: notAfterMs === null ? null : Math.min(notAfterMs, LAST_DATE_MS),
   });
 }
 

@@ -9,7 +9,15 @@ import {
   type LockType,
   priorityOf,
 } from "./model.ts";
-import { blockersOf, DEADLOCK, ruleOver, standAgain, takeTurn, waitsForItself } from "./queue.ts";
+import {
+  blockersOf,
+  DEADLOCK,
+  ownAlready,
+  ruleOver,
+  standAgain,
+  takeTurn,
+  waitsForItself,
+} from "./queue.ts";
 import type { Held, Waiter } from "./standing.ts";
 import type { Table } from "./table.ts";
 
@@ -53,7 +61,7 @@ function decide(draft: Draft, request: Request): RequestDecision {
   };
   const repeated = once === null ? null : repeatOf(draft.table, asker.actor, once);
   if (repeated !== null) return repeated;
-  const own = ownAlready(draft, ask, asker);
+  const own = ownExtended(draft, ask, asker);
   if (own !== null) {
     if (once !== null) {
       draft.once(once.key, {
@@ -93,21 +101,24 @@ function repeatOf(
   if (waiter !== undefined) return { kind: "waiting", id: waiter.id };
   const { id } = table.once.get(key)!;
   const lock = table.held.get(id)?.lock ?? table.ended.get(id)?.lock;
-  return lock === undefined
-    ? refused({ kind: "lock-unknown", lockId: id })
-    : { kind: "granted", lock, created: false };
+  if (lock === undefined) return refused({ kind: "lock-unknown", lockId: id });
+  // Handed over since: its key is its new owner's alone.
+  if (lock.owner.actor !== actor) {
+    const text = `The lock this key was used for is ${lock.owner.label}'s now`;
+    return refused({ kind: "not-permitted", text, needs: null });
+  }
+  return { kind: "granted", lock, created: false };
 }
 
 /** The owner's lock that is what it asks for already, living as long as the ask and itself let it. */
-function ownAlready(draft: Draft, ask: LockAsk, { actor, asserted }: Asker): Held | null {
-  for (const held of draft.table.heldBy(actor)) {
-    const { lock } = held;
-    if (lock.owner.asserted !== asserted || lock.mode !== ask.mode) continue;
-    if (lock.planUid !== ask.planUid || !sameNames(lock.deviceIds, ask.deviceIds)) continue;
-    if (lock.type === ask.type) return extended(draft, held, ask.leaseMs);
-    if (ask.planUid !== null) return extended(draft, retyped(draft, held, ask), ask.leaseMs);
-  }
-  return null;
+function ownExtended(draft: Draft, ask: LockAsk, asker: Asker): Held | null {
+  const held = ownAlready(draft.table, ask, asker);
+  if (held === null) return null;
+  return extended(
+    draft,
+    held.lock.type === ask.type ? held : retyped(draft, held, ask),
+    ask.leaseMs,
+  );
 }
 
 /** The lock with a later end, if the lease gives one. */
@@ -190,8 +201,4 @@ function inLine(draft: Draft, waiter: Waiter): RequestDecision {
   draft.record("queued", { id: waiter.id, ...ask, owner }, { reason: ask.reason });
   // Those behind it that wait for its owner may pass it, and some that came later stand behind it now.
   return { kind: "waiting", id: waiter.id };
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
 }

@@ -141,6 +141,8 @@ export interface LockService {
   queue(filter?: LockFilter): Stated<TicketView[]>;
   /** Also says that its asker is still there. */
   ticket(ticketId: string, proof: Proof): Result<TicketState, LockRefusal>;
+  /** Whoever follows the events is there for all its tickets, as if it had asked for each. */
+  stillHere(actor: string): void;
   cancelTicket(ticketId: string, proof: Proof): Answer<void>;
   /** The key of a lock this proof owns: what a request repeated by its owner gives. */
   grantOf(lockId: string, proof: Proof): Result<Grant, LockRefusal>;

@@ -78,6 +78,7 @@ export class Locks implements face.LockService {
   #devices: (() => readonly string[]) | null;
   #cancelTrim: () => void = () => {};
   #gateRefusals = 0;
+  #closed = false;
 
   private constructor(
     kv: Kv,
@@ -285,12 +286,24 @@ export class Locks implements face.LockService {
     return accept({ kind: "waiting", ticket: ticketView(published, waiter, now) });
   }
 
+  stillHere(actor: string): void {
+    const { published, now } = this.#loop;
+    if (published.waitedBy(actor).length === 0) return;
+    this.#loop.touch((table) => {
+      for (const one of [...table.waitedBy(actor)]) {
+        table.apply({ kind: "wait", waiter: { ...one, polledMs: now.monoMs } });
+      }
+    });
+  }
+
   cancelTicket(ticketId: string, proof: face.Proof): Promise<Decision<void>> {
     return this.#decide((draft) => {
       const waiter = draft.table.waiters.get(ticketId);
       if (waiter === undefined) return refuse({ kind: "ticket-unknown", ticketId });
-      if (!this.#keys.owns({ ...waiter, keyVersion: 0 }, proof)) return refuse(notYours("ticket"));
-      turnAway(draft, waiter, gaveUp());
+      const { asker } = proof;
+      const own = this.#keys.owns({ ...waiter, keyVersion: 0 }, proof);
+      if (!own && !asker.may.includes("lock:force")) return refuse(notYours("ticket"));
+      turnAway(draft, waiter, own ? gaveUp() : sentAway(asker), own ? null : asker.actor);
       return accept(undefined);
     });
   }
@@ -435,6 +448,7 @@ export class Locks implements face.LockService {
 
   /** Stops deciding and watching for expiry; locks stay. */
   close(): void {
+    this.#closed = true;
     this.#cancelTrim();
     this.#loop.close();
     this.#line.close();
@@ -567,7 +581,7 @@ export class Locks implements face.LockService {
   #trimInTime(): void {
     this.#cancelTrim = this.clock.timer(TRIM_EVERY_MS, () => {
       this.#log.trim(this.clock.nowMs()).catch(() => {}).finally(() => {
-        if (this.#loop.healthy) this.#trimInTime();
+        if (!this.#closed) this.#trimInTime();
       });
     });
   }
@@ -585,6 +599,10 @@ function invalid(path: string, text: string): Promise<{ ok: false; refusal: Lock
 
 function gaveUp(): LockRefusal {
   return { kind: "cancelled", text: "Its asker gave up" };
+}
+
+function sentAway({ label }: Asker): LockRefusal {
+  return { kind: "cancelled", text: `${label} took it out of the line` };
 }
 
 function notYours(what: "lock" | "ticket"): LockRefusal {

@@ -47,7 +47,8 @@ export {
   TicketView,
 } from "./model.ts";
 export { locksApi } from "./api.ts";
-export { askerOf, commandActor, lockScopesOf, ownerNamed } from "./api_asker.ts";
+export { askerOf, commandActor, lockScopesOf } from "./api_asker.ts";
+export { heirNamed, type People } from "./api_heir.ts";
 export { CLOSE_GOING_AWAY, CLOSE_LOGIN, LockFeeds, SOCKET_CAPACITY } from "./api_feeds.ts";
 export { lockProblem } from "./problems.ts";
 export { lockReply, recordReply, ticketReply } from "./replies.ts";

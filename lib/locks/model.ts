@@ -40,7 +40,9 @@ export const DeviceName = z.string().min(1, "must not be empty").max(
   "has more than 128 characters",
 )
   // deno-lint-ignore no-control-regex
-  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, "must not contain control characters");
+  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, "must not contain control characters")
+  // The store would write two that differ in a broken character as one.
+  .refine((name) => name.isWellFormed(), "must not contain half a character");
 
 export const DeviceNames = z.array(DeviceName).min(1).max(GROUP_DEVICES_MAX)
   .refine((names) => names.reduce((sum, name) => sum + name.length, 0) <= GROUP_NAMES_LENGTH_MAX, {

@@ -30,9 +30,7 @@ export function lockProblem(refusal: LockRefusal): Problem {
     case "not-permitted":
       return new Problem("not-permitted", refusal.text, { needs: refusal.needs });
     case "invalid":
-      return new Problem("invalid-request", `"${refusal.path}": ${refusal.text}`, {
-        errors: [{ path: refusal.path, message: refusal.text, in: "json" }],
-      });
+      return invalidField(refusal.path, refusal.text);
     case "lock-lost":
       return new Problem("lock-lost", `The lock ended: ${refusal.reason}`, {
         lock_id: refusal.lockId,
@@ -68,10 +66,35 @@ export function gateProblem(device: string, refusal: GateRefusal): Problem {
   return new Problem("gate-refused", `"${device}" must not be driven with this fence`, {
     why: refusal.why.replaceAll("-", "_"),
     holder: refusal.holder,
-    type: refusal.type,
+    // "type" is the problem's own.
+    lock_type: refusal.type,
     current_fence: refusal.currentFence,
   });
 }
+
+/** A field as the interface spells it: `notAfterMs` is `not_after` there, `leaseMs` is `lease_ms`. */
+function invalidField(field: string, text: string): Problem {
+  if (field === "Idempotency-Key") {
+    const errors = [{ path: "idempotency-key", message: text, in: "header" }];
+    return new Problem("invalid-request", `"${field}": ${text}`, { errors });
+  }
+  const path = field.split(".").map((part) => WIRE_FIELDS[part] ?? part).join(".");
+  const errors = [{ path, message: text, in: "json" }];
+  return new Problem("invalid-request", `"${path}": ${text}`, { errors });
+}
+
+const WIRE_FIELDS: Readonly<Record<string, string>> = {
+  deviceIds: "devices",
+  leaseMs: "lease_ms",
+  waitMs: "wait_ms",
+  maxHoldMs: "max_hold_ms",
+  graceMs: "grace_ms",
+  planUid: "plan_uid",
+  itemUid: "item_uid",
+  onExpiry: "on_expiry",
+  notBeforeMs: "not_before",
+  notAfterMs: "not_after",
+};
 
 function lockedText(conflicts: readonly Conflict[]): string {
   const [first] = conflicts;

@@ -1,6 +1,13 @@
 import { conflictOfHeld, conflictOfWaiter, deviceLocked, grantTo } from "./asking.ts";
 import type { Draft } from "./draft.ts";
-import { type Conflict, type LockRefusal, type PolicyRule, priorityOf } from "./model.ts";
+import {
+  type Conflict,
+  type LockAsk,
+  type LockOwner,
+  type LockRefusal,
+  type PolicyRule,
+  priorityOf,
+} from "./model.ts";
 import { comesBefore, excludes, type Held, type Waiter } from "./standing.ts";
 import type { Table } from "./table.ts";
 import {
@@ -32,8 +39,24 @@ export function inFrontOf(table: Table, waiter: Waiter): Conflict[] {
 }
 
 /** Locks in the waiter's way; its own plan's reservation is none, it becomes the lock. */
-function standingOf(table: Table, waiter: Waiter): Standing[] {
+export function standingOf(table: Table, waiter: Waiter): Standing[] {
   return standingInWay(table, waiter.ask, new Set(reservationsOf(table, waiter).map(idOf)));
+}
+
+/** The owner's lock that is what it asks for already, or becomes it in place: the same plan's on the same devices. */
+export function ownAlready(
+  table: Table,
+  ask: LockAsk,
+  { actor, asserted }: Pick<LockOwner, "actor" | "asserted">,
+): Held | null {
+  return table.heldBy(actor).find(({ lock }) =>
+    lock.owner.asserted === asserted && lock.mode === ask.mode && lock.planUid === ask.planUid &&
+    sameNames(lock.deviceIds, ask.deviceIds) && (lock.type === ask.type || ask.planUid !== null)
+  ) ?? null;
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
 function reservationsOf(table: Table, { owner, ask }: Waiter): Held[] {
@@ -200,10 +223,16 @@ function waitersFor(table: Table, { lock }: Held): Waiter[] {
 }
 
 /** Takes somebody out of the line without a lock. */
-export function turnAway(draft: Draft, waiter: Waiter, refusal: LockRefusal): void {
+export function turnAway(
+  draft: Draft,
+  waiter: Waiter,
+  refusal: LockRefusal,
+  by: string | null = null,
+): void {
   withdraw(draft, waiter.id);
   draft.record("dequeued", { ...waiter, deviceIds: waiter.ask.deviceIds, type: waiter.ask.type }, {
     reason: refusal.kind,
+    by,
   });
   draft.leave(waiter, { kind: "refused", refusal });
 }

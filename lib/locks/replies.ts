@@ -11,8 +11,12 @@ import {
 
 /** What the lock service says over HTTP: `snake_case`, times RFC 3339 in UTC with `Z`. */
 export function rfc3339(atMs: number): string {
-  return new Date(atMs).toISOString();
+  // What no date can say must not keep everybody from reading the list it stands in.
+  return new Date(Math.min(Math.max(atMs, 0), LAST_DATE_MS)).toISOString();
 }
+
+/** 9999-12-31T23:59:59.999Z: later years need more digits than RFC 3339 has. */
+const LAST_DATE_MS = 253_402_300_799_999;
 
 function timeOrNull(atMs: number | null): string | null {
   return atMs === null ? null : rfc3339(atMs);

@@ -66,7 +66,7 @@ export const requestRoute = createRoute({
     ),
     201: jsonReply("Granted", GrantReply),
     202: jsonReply(
-      "It waits: ask for the ticket, or follow the events, at least every 30 seconds",
+      "It waits: ask for the ticket at least every 30 seconds, or follow the events as the same asker",
       TicketReply.extend({ key: z.string() }),
     ),
     ...problems(
@@ -267,7 +267,8 @@ export const ticketRoute = createRoute({
   tags,
   summary: "Ask how a ticket stands",
   description:
-    "Also says that its asker is still there; without it for 30 seconds it is withdrawn.",
+    "Also says that its asker is still there, as following the events does; without either for " +
+    "30 seconds it is withdrawn.",
   request: { params: LockId, headers: KeyHeader },
   responses: {
     200: jsonReply(
@@ -295,6 +296,7 @@ export const cancelTicketRoute = createRoute({
   path: "/tickets/{id}",
   tags,
   summary: "Leave the line",
+  description: "With `lock:force` also for others.",
   request: { params: LockId, headers: KeyHeader },
   responses: {
     204: { description: "The ticket waits no more" },

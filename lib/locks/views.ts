@@ -5,9 +5,9 @@ import type { Table } from "./table.ts";
 import { type Asker, type Conflict, type GroupLock, LockAsk, priorityOf } from "./model.ts";
 import { holderOf, type LockMode, type LockType, type TicketView } from "./model.ts";
 import { covers } from "./names.ts";
-import { blockersOf, inFrontOf, ruleOver } from "./queue.ts";
+import { blockersOf, inFrontOf, ownAlready, ruleOver, standingOf } from "./queue.ts";
 import { comesBefore, type Held, isOver, type Now, type Waiter } from "./standing.ts";
-import { aheadOf, standingInWay } from "./waiting_graph.ts";
+import { aheadOf } from "./waiting_graph.ts";
 
 /** The wall clock may drift by this much before the times people see are reckoned anew. */
 const DRIFT_MS = 50;
@@ -84,7 +84,7 @@ export function accessOf(
   asker: Asker,
   now: Now,
 ): { allowed: boolean; wouldPreempt: boolean; conflicts: Conflict[] } {
-  const whole = LockAsk.parse({ ...ask, deviceIds: [...ask.deviceIds] });
+  const whole = LockAsk.parse({ ...ask, deviceIds: [...new Set(ask.deviceIds)].sort() });
   const waiter: Waiter = {
     id: "",
     number: table.lastNumber + 1,
@@ -102,10 +102,13 @@ export function accessOf(
     priority: priorityOf(ask.type),
     refusedBy: [],
   };
-  const others = standingInWay(table, whole).map(({ held }) => held)
-    .filter(({ lock }) => lock.owner.actor !== asker.actor);
-  const allowed = lacking(whole, asker) === null && inFrontOf(table, waiter).length === 0 &&
-    others.every((held) => ruleOver(table, waiter, held).rule !== "never");
-  const conflicts = blockersOf(table, waiter).filter(({ owner }) => owner.actor !== asker.actor);
-  return { allowed, wouldPreempt: others.length > 0, conflicts };
+  const mayAsk = lacking(whole, asker) === null;
+  if (mayAsk && ownAlready(table, whole, asker) !== null) {
+    return { allowed: true, wouldPreempt: false, conflicts: [] };
+  }
+  const standing = standingOf(table, waiter).map(({ held }) => held);
+  const allowed = mayAsk && inFrontOf(table, waiter).length === 0 &&
+    standing.every((held) => ruleOver(table, waiter, held).rule !== "never");
+  const wouldPreempt = standing.some(({ lock }) => lock.owner.actor !== asker.actor);
+  return { allowed, wouldPreempt, conflicts: blockersOf(table, waiter) };
 }

@@ -3,12 +3,12 @@ import type { Principal } from "../../lib/auth/mod.ts";
 import type { Instrument } from "../../lib/instrument/mod.ts";
 import {
   askerOf,
+  heirNamed,
   LockAsk,
   lockProblem,
   type LockRefusal,
   lockReply,
   type LockType,
-  ownerNamed,
   recordReply,
   ticketReply,
 } from "../../lib/locks/mod.ts";
@@ -55,7 +55,7 @@ type Done = Result<unknown, LockRefusal>;
 
 /** Carries out one form of the board; `null` when it went well, else why it did not. */
 export async function actOnLock(
-  { locks }: Instrument,
+  { locks, auth }: Instrument,
   principal: Principal,
   form: FormData,
 ): Promise<string | null> {
@@ -105,11 +105,15 @@ export async function actOnLock(
           reason: text("reason") || null,
         });
       case "maintain":
+        // One's own locks would stand in one's own way; their devices stay as they are.
+        if (asker.may.includes("lock:maintenance")) {
+          await locks.releaseAll(asker.actor, "maintenance begins");
+        }
+        // Not by force: a running experiment is held before it loses its devices.
         return await request({
           deviceIds: ["*"],
           type: "MAINTENANCE",
           leaseMs: null,
-          preempt: "force",
           reason: text("reason") || null,
         });
       case "leave":
@@ -123,9 +127,10 @@ export async function actOnLock(
       case "refuse":
         return await owned((id, key) => locks.ack(id, { asker, key }, { yield: false }));
       case "transfer":
-        return await owned((id, key) =>
-          locks.transfer(id, { asker, key }, ownerNamed(text("to"), principal))
-        );
+        return await owned((id, key) => {
+          const heir = heirNamed(text("to"), principal, auth);
+          return heir.ok ? locks.transfer(id, { asker, key }, heir.value) : Promise.resolve(heir);
+        });
       default:
         return {
           ok: false,
