@@ -188,12 +188,17 @@ export async function deleteEntity(
   if (holes > 0 || (exposures !== undefined && exposures.listed + exposures.seen > 0)) {
     return refuse({ kind: "in-use", reason: "holes or micrographs belong to it" });
   }
-  if (ref.kind === "micrograph") await forget(id);
+  const ops = [op];
+  if (op.on === "withdraw-micrograph") {
+    await forget(id);
+    // Who processed it has nothing left to say of it: else the row would stay for its sake.
+    if ("processing" in row.sources) ops.push({ ...op, source: "processing" });
+  }
   await committer.run({
     acquisitionId: a,
     subject: a,
     actor,
-    groups: [[op]],
+    groups: [ops],
     sift: false,
     event: () => ({
       type: "epu.deleted",

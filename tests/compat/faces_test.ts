@@ -9,11 +9,11 @@ import { runInstrument } from "../running_instrument.ts";
 
 Deno.test("each face has its port, and all are one instrument behind the same checks", async (t) => {
   await using instrument = await runInstrument({
-    HOLDFAST_COMPAT_PORTS: "web=0,hub=0,node=0,locks=0",
+    HOLDFAST_COMPAT_PORTS: "web=0,hub=0,node=0,locks=0,smartem=0",
   });
   const { faces, url } = instrument;
   assert.deepEqual(Object.keys(faces), [...FACES]);
-  assert.equal(new Set([url, ...Object.values(faces)]).size, 5);
+  assert.equal(new Set([url, ...Object.values(faces)]).size, 6);
   const ask = (face: Face, path: string, init: RequestInit = {}) =>
     fetch(faces[face] + path, { redirect: "manual", ...init });
   const json = async (face: Face, path: string, init?: RequestInit) => {
@@ -41,8 +41,20 @@ Deno.test("each face has its port, and all are one instrument behind the same ch
     });
     assert.equal(set.status, 200);
     for (const face of FACES) {
+      if (face === "smartem") continue;
       assert.equal((await json(face, "/api/v3/stirrer/state")).body.duty_cycle, 30, face);
     }
+  });
+
+  await t.step("the SmartEM port shows the SmartEM API, and the native one", async () => {
+    assert.equal((await json("smartem", "/status")).body.service, "SmartEM Decisions API");
+    assert.deepEqual((await json("smartem", "/acquisitions")).body, []);
+    assert.deepEqual(await json("smartem", "/api/v3/stirrer/state"), {
+      status: 404,
+      body: { detail: "Not Found" },
+    });
+    assert.equal((await json("smartem", "/api/v1/status")).status, 200);
+    assert.deepEqual(await (await instrument.ask("/smartem/acquisitions")).json(), []);
   });
 
   await t.step("a button answers as its port's original did", async () => {
