@@ -22,7 +22,10 @@ export interface WatchFs {
   /** Without links; `null` where it leads nowhere. */
   real(path: string): Promise<string | null>;
   /** Tells of paths that may have changed, `null` when some were lost; the returned function ends it. */
-  watch(folder: string, hint: (paths: readonly string[] | null) => void): () => void;
+  watch(
+    folder: string,
+    hint: (paths: readonly string[] | null) => void,
+  ): Promise<() => void>;
 }
 
 /** What is missing, as every system says it. */

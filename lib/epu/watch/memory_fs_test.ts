@@ -97,9 +97,9 @@ export class MemoryFs implements WatchFs {
   real(path: string): Promise<string | null> {
     return Promise.resolve(this.files.get(path)?.link ?? path);
   }
-  watch(_folder: string, hint: (paths: readonly string[] | null) => void): () => void {
+  watch(_folder: string, hint: (paths: readonly string[] | null) => void): Promise<() => void> {
     this.#hints.add(hint);
-    return () => this.#hints.delete(hint);
+    return Promise.resolve(() => this.#hints.delete(hint));
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { hintsBelow } from "./folder_hints.ts";
 import { isMissing, type Look, type WatchFs } from "./fs.ts";
 
 /** Looks at once: enough to hide the latency of a network share. */
@@ -43,7 +44,9 @@ export const systemFs: WatchFs = {
       return null;
     }
   },
-  watch(folder, hint) {
+  async watch(folder, hint) {
+    // Elsewhere the system itself watches a whole tree, and follows no links.
+    if (Deno.build.os === "linux") return await hintsBelow(folder, hint);
     let watcher: Deno.FsWatcher;
     try {
       watcher = Deno.watchFs(folder, { recursive: true });

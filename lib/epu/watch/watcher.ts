@@ -180,7 +180,7 @@ export class Watcher {
   async #listen(root: WatchRoot): Promise<void> {
     this.#deafen(root.name);
     const real = await this.#fs.real(root.dir);
-    const end = this.#fs.watch(root.dir, (paths) => this.#hint(root, real, paths));
+    const end = await this.#fs.watch(root.dir, (paths) => this.#hint(root, real, paths));
     this.#listening.set(root.name, { real, end });
   }
 
