@@ -1,9 +1,4 @@
-import {
-  kindInWords,
-  policyInWords,
-  type ShownSettings,
-  type ShownSwitch,
-} from "./epu_decisions.ts";
+import { kindInWords, type ShownSettings } from "./epu_decisions.ts";
 
 /** Who decides: the forms beside the proposals. */
 
