@@ -1,4 +1,4 @@
-import { DASHBOARD_DEVICES } from "../lib/compat/model.ts";
+import { type ChannelLimits, DASHBOARD_DEVICES } from "../lib/compat/model.ts";
 import type { DeviceView } from "../lib/devices/model.ts";
 import { keyOf, type PlotChannel } from "./plot/shape.ts";
 import { firstChannels } from "./shown.ts";
@@ -10,6 +10,7 @@ export interface ShownSettings {
   readonly display_components: Readonly<Record<string, boolean>>;
   readonly channels?: readonly string[];
   readonly colours?: Readonly<Record<string, number>>;
+  readonly limits?: Readonly<Record<string, ChannelLimits>>;
 }
 
 /** The colours by number, as they look on a light page. */
@@ -33,6 +34,17 @@ export function withColours(
     ...channel,
     colour: colours[keyOf(channel)] ?? channel.colour,
   }));
+}
+
+/** Channels with the axes that were chosen for them. */
+export function withAxes(
+  channels: readonly PlotChannel[],
+  limits: ShownSettings["limits"] = {},
+): PlotChannel[] {
+  return channels.map((channel) => {
+    const { axis_min: min, axis_max: max } = limits[keyOf(channel)] ?? {};
+    return min === undefined && max === undefined ? channel : { ...channel, axis: { min, max } };
+  });
 }
 
 /** Channels the overview draws where its address names none: those chosen and not switched off, else the first. */

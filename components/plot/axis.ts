@@ -16,6 +16,8 @@ interface AxisChannel {
   readonly decimals: number;
   readonly min?: number;
   readonly max?: number;
+  /** What people want the axis to span at least. */
+  readonly axis?: { readonly min?: number | undefined; readonly max?: number | undefined };
 }
 
 /** Steps of the display that an axis spans at least: noise in the last digit stays small. */
@@ -26,7 +28,8 @@ const SLACK = 1e-9;
 
 /**
  * A round axis over `extent`, at least a hundred steps of the last shown digit long, so that a steady
- * value is a steady line; it does not reach beyond what the channels can read.
+ * value is a steady line; it does not reach beyond what the channels can read. Where people chose an end it
+ * is there, and beyond it only where a value lies: none is ever cut off.
  */
 export function valueAxis(
   extent: readonly [number, number] | null,
@@ -36,7 +39,12 @@ export function valueAxis(
   const spanMin = Math.max(...channels.map(({ decimals }) => STEPS_SHOWN_MIN * 10 ** -decimals));
   const floor = Math.min(...channels.map(({ min }) => min ?? -Infinity));
   const ceiling = Math.max(...channels.map(({ max }) => max ?? Infinity));
-  const [low, high] = extent ?? restingExtent(floor, ceiling);
+  const chosenMin = Math.min(...channels.map(({ axis }) => axis?.min ?? Infinity));
+  const chosenMax = Math.max(...channels.map(({ axis }) => axis?.max ?? -Infinity));
+  const [low, high] = extent ?? restingExtent(
+    Math.max(floor, Number.isFinite(chosenMin) ? chosenMin : floor),
+    Math.min(ceiling, Number.isFinite(chosenMax) ? chosenMax : ceiling),
+  );
   const span = Math.max(spanMin, (high - low) * (1 + 2 * AIR));
   let from = (low + high - span) / 2;
   let to = from + span;
@@ -44,6 +52,9 @@ export function valueAxis(
   if (to > ceiling && high <= ceiling) {
     [from, to] = [Math.max(floor, Math.min(ceiling - span, low)), ceiling];
   }
+  if (low >= chosenMin) from = chosenMin;
+  if (high <= chosenMax) to = chosenMax;
+  if (to <= from) to = from + spanMin;
   // A range with zero inside it has two stretches at least, however wide they are.
   const most = Math.max(2, intervalsMost);
   let step = roundStep((to - from) / Math.max(1, intervalsMost));
@@ -56,7 +67,14 @@ export function valueAxis(
   for (let n = first; n <= Math.max(last, first + 1); n++) {
     ticks.push(Number((n * step).toFixed(digits)));
   }
-  return { min: ticks[0]!, max: ticks.at(-1)!, ticks, decimals: digits };
+  // A chosen end is where it was chosen, round or not; lines stand between.
+  const min = from === chosenMin ? from : ticks[0]!;
+  const max = to === chosenMax ? to : ticks.at(-1)!;
+  const slack = step * SLACK;
+  const inside = ticks.filter((tick) => tick >= min - slack && tick <= max + slack);
+  return inside.length >= 2
+    ? { min, max, ticks: inside, decimals: digits }
+    : { min, max, ticks: [min, max], decimals: Math.max(...channels.map((one) => one.decimals)) };
 }
 
 function restingExtent(floor: number, ceiling: number): [number, number] {

@@ -23,6 +23,32 @@ Deno.test("an axis stays within what a channel can read", () => {
   ]);
 });
 
+Deno.test("an axis begins and ends where people chose, and still shows what lies beyond", () => {
+  const chosen = { decimals: 1, min: -50, max: 150, axis: { min: 20, max: 45 } };
+  const ends = (extent: [number, number] | null, channel: Parameters<typeof valueAxis>[1][0]) => {
+    const { min, max } = valueAxis(extent, [channel], 5);
+    return [min, max];
+  };
+  assert.deepEqual(ends([36.9, 37.1], chosen), [20, 45]);
+  assert.deepEqual(ends(null, chosen), [20, 45]);
+  assert.deepEqual(valueAxis([36.9, 37.1], [chosen], 2), {
+    min: 20,
+    max: 45,
+    ticks: [20, 40],
+    decimals: 0,
+  });
+  const narrow = { decimals: 1, axis: { min: 36.3, max: 37.2 } };
+  assert.deepEqual(valueAxis([37, 37], [narrow], 1).ticks, [36.3, 37.2]);
+  const [, above] = ends([36, 61], chosen);
+  assert.ok(above! >= 61);
+  const [below] = ends([11, 37], chosen);
+  assert.ok(below! <= 11);
+  assert.deepEqual(ends([30, 31], { decimals: 1, axis: { max: 40 } })[1], 40);
+  // Another channel on the same axis keeps its room.
+  const both = valueAxis([36, 80], [chosen, { decimals: 1 }], 5);
+  assert.ok(both.min === 20 && both.max >= 80);
+});
+
 Deno.test("an axis holds every value and its lines are round", () => {
   fc.assert(fc.property(
     fc.double({ min: -1e6, max: 1e6, noNaN: true }),

@@ -16,6 +16,8 @@ export interface PlotChannel {
   /** What it can read at all; an axis does not reach beyond it. */
   readonly min?: number;
   readonly max?: number;
+  /** What people want its axis to span at least. */
+  readonly axis?: { readonly min?: number | undefined; readonly max?: number | undefined };
   /** Names its panel where two quantities have the same unit and nothing else in common; default: its unit. */
   readonly panel?: string;
 }

@@ -11,10 +11,17 @@ import {
 
 /** The originals' dashboard settings: one record for the instrument, every change of it an event. */
 export class Dashboard {
+  #changed: () => void = () => {};
+
   private constructor(private readonly kv: Kv, private current: DashboardSettings) {}
 
   static async open(kv: Kv): Promise<Dashboard> {
     return new Dashboard(kv, settingsOf(await kv.get(dashboardKey)));
+  }
+
+  /** One listener, called after each change. */
+  onChange(listener: () => void): void {
+    this.#changed = listener;
   }
 
   get settings(): DashboardSettings {
@@ -63,6 +70,7 @@ export class Dashboard {
     });
     if (!changed.ok) throw new TypeError("A transaction that refuses nothing was refused");
     this.current = changed.value;
+    this.#changed();
     return accept(changed.value);
   }
 }

@@ -37,6 +37,22 @@ export const DASHBOARD_COLOURS = 8;
 /** A channel as the telemetry API spells it: `device.channel`. */
 const ChannelKey = z.string().max(200).regex(/^[^.\s]+\.[^.\s]+$/, "must be device.channel");
 
+const Bound = z.number().min(-1e9).max(1e9).optional();
+/** Of one channel, each side by itself: the least its axis spans, and where an alarm is raised. */
+export const ChannelLimits = z.strictObject({
+  axis_min: Bound,
+  axis_max: Bound,
+  alarm_below: Bound,
+  alarm_above: Bound,
+}).refine(
+  ({ axis_min = -Infinity, axis_max = Infinity }) => axis_min < axis_max,
+  "its axis must begin (axis_min) below where it ends (axis_max)",
+).refine(
+  ({ alarm_below = -Infinity, alarm_above = Infinity }) => alarm_below < alarm_above,
+  "its lower alarm (alarm_below) must be below its upper one (alarm_above)",
+);
+export type ChannelLimits = z.infer<typeof ChannelLimits>;
+
 /** The originals' dashboard settings, stored as their clients send and read them. */
 export const DashboardSettings = z.object({
   display_components: z.object({
@@ -51,6 +67,8 @@ export const DashboardSettings = z.object({
   channels: z.array(ChannelKey).max(DASHBOARD_CHANNELS_MAX).optional(),
   /** Ours: number of a channel's colour where it is not its usual one. */
   colours: z.record(ChannelKey, z.number().int().min(1).max(DASHBOARD_COLOURS)).optional(),
+  /** Ours: axes and alarms of channels. */
+  limits: z.record(ChannelKey, ChannelLimits).optional(),
   /** Kept for the old settings page, which sends it back; nothing reads it, there or here. */
   csv_file_path: z.string(),
 });
@@ -80,6 +98,10 @@ export const DashboardChange = z.strictObject({
   channels: DashboardSettings.shape.channels,
   colours: DashboardSettings.shape.colours.refine(
     (colours) => Object.keys(colours ?? {}).length <= COLOURED_MAX,
+    `must name at most ${COLOURED_MAX} channels`,
+  ),
+  limits: DashboardSettings.shape.limits.refine(
+    (limits) => Object.keys(limits ?? {}).length <= COLOURED_MAX,
     `must name at most ${COLOURED_MAX} channels`,
   ),
 });

@@ -8,10 +8,28 @@ export interface DashboardTyped {
   readonly channels: readonly string[];
   readonly colours: Readonly<Record<string, number>>;
   readonly interval: string;
+  /** As they were typed, by the name of their field. */
+  readonly limits: Readonly<Record<string, string>>;
 }
 
 /** Name of the field with the colour of one channel. */
 export const colourName = (key: string) => `colour.${key}`;
+
+/** The numbers a channel's row asks for, as the settings call them and as people read them. */
+export const LIMIT_FIELDS = [
+  ["axis_min", "Axis from"],
+  ["axis_max", "to"],
+  ["alarm_below", "Alarm below"],
+  ["alarm_above", "above"],
+] as const;
+export type LimitField = (typeof LIMIT_FIELDS)[number][0];
+const LIMIT_WORDS: Readonly<Record<LimitField, string>> = {
+  axis_min: "its axis begins at",
+  axis_max: "its axis ends at",
+  alarm_below: "alarm below",
+  alarm_above: "alarm above",
+};
+export const limitName = (field: LimitField, key: string) => `${field}.${key}`;
 
 /** What the overview draws first, in which colours and how often; the original dashboard's settings too. */
 export function DashboardCard(
@@ -27,6 +45,9 @@ export function DashboardCard(
   const usual = plotChannels(views);
   const channels = withColours(usual, typed?.colours ?? settings.colours);
   const shown = typed?.channels ?? dashboardChannels(usual, views, settings);
+  const limitOf = (field: LimitField, key: string) =>
+    typed?.limits[limitName(field, key)] ?? String(settings.limits?.[key]?.[field] ?? "");
+  const hasLimits = (key: string) => LIMIT_FIELDS.some(([field]) => limitOf(field, key) !== "");
   return (
     <section class="card wide" id="dashboard" aria-label="Dashboard">
       <header>
@@ -78,6 +99,29 @@ export function DashboardCard(
                         </option>
                       ))}
                     </select>
+                    <details open={hasLimits(key)}>
+                      <summary>
+                        Range and alarm<span class="visually-hidden">of {channel.label}</span>
+                      </summary>
+                      <div class="dashboard-limits">
+                        {LIMIT_FIELDS.map(([field, text]) => (
+                          <label key={field}>
+                            <span>{text}</span>
+                            <input
+                              class="short"
+                              name={limitName(field, key)}
+                              inputMode="decimal"
+                              autocomplete="off"
+                              aria-label={`${channel.label}: ${
+                                LIMIT_WORDS[field]
+                              }, ${channel.unit}`}
+                              defaultValue={limitOf(field, key)}
+                            />
+                          </label>
+                        ))}
+                        <span class="sub">{channel.unit}</span>
+                      </div>
+                    </details>
                   </div>
                 );
               })}

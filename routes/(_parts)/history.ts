@@ -1,4 +1,4 @@
-import { dashboardChannels, withColours } from "../../components/dashboard.ts";
+import { dashboardChannels, withAxes, withColours } from "../../components/dashboard.ts";
 import { plotChannels } from "../../components/shown.ts";
 import { isShown, type LoggedEvent, MARK_TYPES } from "../../components/plot/marks.ts";
 import { keyOf, type PlotChannel } from "../../components/plot/shape.ts";
@@ -39,7 +39,7 @@ export async function historyProps(
   // Colours belong to a channel's place among all of them, on every page.
   const views = devices.list();
   const { settings } = compat.dashboard;
-  const all = withColours(plotChannels(views), settings.colours);
+  const all = withAxes(withColours(plotChannels(views), settings.colours), settings.limits);
   const channels = deviceId === undefined ? all : all.filter((one) => one.deviceId === deviceId);
   const first = deviceId === undefined
     ? dashboardChannels(all, views, settings)

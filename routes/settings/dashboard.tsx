@@ -9,7 +9,12 @@ import {
   DASHBOARD_DEFAULTS,
 } from "../../lib/compat/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
-import { colourName, type DashboardTyped } from "../(_parts)/DashboardCard.tsx";
+import {
+  colourName,
+  type DashboardTyped,
+  LIMIT_FIELDS,
+  limitName,
+} from "../(_parts)/DashboardCard.tsx";
 import SettingsPage, { type Outcome } from "./index.tsx";
 
 export const handler = define.handlers<Outcome>({
@@ -29,7 +34,21 @@ export const handler = define.handlers<Outcome>({
       if (colour !== channel.colour) colours[keyOf(channel)] = colour;
     }
     const interval = String(form.get("interval") ?? "").trim();
-    const typed: DashboardTyped = { channels, colours, interval };
+    const limits: Record<string, Partial<Record<string, number>>> = {};
+    const typedLimits: Record<string, string> = {};
+    let notNumber: string | null = null;
+    for (const channel of all) {
+      const key = keyOf(channel);
+      for (const [field] of LIMIT_FIELDS) {
+        const text = String(form.get(limitName(field, key)) ?? "").trim();
+        typedLimits[limitName(field, key)] = text;
+        if (text === "") continue;
+        const value = Number(text.replace(",", ".").replace("−", "-"));
+        if (!Number.isFinite(value)) notNumber ??= `${channel.label}: “${text}” is not a number`;
+        (limits[key] ??= {})[field] = value;
+      }
+    }
+    const typed: DashboardTyped = { channels, colours, interval, limits: typedLimits };
     const isReset = form.has("reset");
     if (!isReset && (channels.length === 0 || channels.length > DASHBOARD_CHANNELS_MAX)) {
       return refused(
@@ -41,13 +60,15 @@ export const handler = define.handlers<Outcome>({
     if (!isReset && !(seconds >= 0.5 && seconds <= 3600)) {
       return refused(typed, `“${interval}” is not a number of seconds from 0.5 to 3600`);
     }
+    if (!isReset && notNumber !== null) return refused(typed, notNumber);
     const { display_components, update_interval } = DASHBOARD_DEFAULTS;
     const changed = await compat.dashboard.change(
-      isReset ? { display_components, update_interval, channels: [], colours: {} } : {
+      isReset ? { display_components, update_interval, channels: [], colours: {}, limits: {} } : {
         display_components: switchesFor(channels, views),
         update_interval: seconds,
         channels,
         colours,
+        limits,
       },
       actorOf(principal),
     );

@@ -55,7 +55,12 @@ export async function openFaces(
       onReadings: (listener) => readings.add(listener),
       onState: (listener) => states.add(listener),
     },
-    alarms: { active: () => active, onChange: (listener) => alarms.add(listener) },
+    alarms: {
+      active: () => active,
+      onChange: (listener) => alarms.add(listener),
+      raise: () => Promise.reject(new TypeError("no limit is set here")),
+      clear: () => Promise.reject(new TypeError("no limit is set here")),
+    },
   });
   const feeds = new LockFeeds(rig.locks, systemClock, 3);
   const coordination = new Coordination({ locks: rig.locks, feeds, clock: systemClock });

@@ -236,6 +236,9 @@ Deno.test("pages about experiments, as a browser without scripts has them", asyn
         channels: ["o2.o2", "stirrer.duty"],
         "colour.o2.o2": "7",
         interval: "0,5",
+        "axis_min.o2.o2": "18,5",
+        "axis_max.o2.o2": "21",
+        "alarm_below.o2.o2": "15",
       };
       const kept = await post(instrument, "/settings/dashboard", form);
       assert.deepEqual([kept.status, kept.location], [303, "/settings#dashboard"]);
@@ -249,10 +252,14 @@ Deno.test("pages about experiments, as a browser without scripts has them", asyn
       assert.equal(old.update_interval, 0.5);
       assert.deepEqual(old.channels, ["o2.o2", "stirrer.duty"]);
       assert.equal(old.display_components.co2_sensor, false);
+      assert.deepEqual(old.limits, { "o2.o2": { axis_min: 18.5, axis_max: 21, alarm_below: 15 } });
+      shows(settings, /name="axis_min.o2.o2"[^>]*value="18.5"/);
       const wrongs: [Record<string, string | string[]>, RegExp][] = [
         [{ ...form, channels: [] }, /Choose one to 8 channels: 0 are chosen/],
         [{ ...form, interval: "often" }, /“often” is not a number of seconds/],
         [{ ...form, interval: "0.1" }, /from 0.5 to 3600/],
+        [{ ...form, "axis_max.o2.o2": "wide" }, /O₂[^<]*“wide” is not a number/],
+        [{ ...form, "axis_max.o2.o2": "1" }, /its axis must begin \(axis_min\) below/],
       ];
       for (const [wrong, why] of wrongs) {
         const { status, text } = await post(instrument, "/settings/dashboard", wrong);
