@@ -14,7 +14,12 @@ export function smartemAgentRoutes(smartem: Smartem): Operation[] {
       "/agent/{agent_id}/session/{session_id}/instructions/stream",
       "Hear what an agent is told, as server-sent events",
       (a) =>
-        instructionStreams.open(a.param(agent), a.param(session), a.header("user-agent") ?? null),
+        instructionStreams.open({
+          agentId: a.param(agent),
+          sessionId: a.param(session),
+          clientInfo: a.header("user-agent") ?? null,
+          actor: a.actor,
+        }),
     ],
     [
       "POST",
@@ -100,6 +105,7 @@ export function smartemAgentRoutes(smartem: Smartem): Operation[] {
             ? null
             : new Set(types.split(",").map((one) => one.trim())),
           lastEventId: Number.isSafeInteger(last) && last >= 0 ? last : null,
+          actor: a.actor,
         });
       },
     ],

@@ -173,6 +173,7 @@ export async function openInstrument(options: InstrumentOptions): Promise<Instru
         stream.disconnect(cameWithLogin);
         compat.feed.disconnect(cameWithLogin);
         lockFeeds.disconnect(cameWithLogin);
+        smartem.disconnect(cameWithLogin);
       }
     }
   });

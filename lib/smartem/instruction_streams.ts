@@ -13,6 +13,7 @@ const HEARTBEAT_MS = 10_000;
 interface Listening {
   readonly stream: SseStream;
   readonly sessionId: string;
+  readonly actor: string;
   wake(): void;
 }
 
@@ -38,7 +39,14 @@ export class InstructionStreams {
   }
 
   /** @throws {SmartemRefusal} 503 beyond `AGENT_STREAMS_MAX` */
-  async open(agentId: string, sessionId: string, clientInfo: string | null): Promise<Response> {
+  async open(
+    { agentId, sessionId, clientInfo, actor }: {
+      agentId: string;
+      sessionId: string;
+      clientInfo: string | null;
+      actor: string;
+    },
+  ): Promise<Response> {
     if (this.#closed) throw new SmartemRefusal(503, "Holdfast is closing");
     if (this.#open.size >= AGENT_STREAMS_MAX) {
       throw new SmartemRefusal(503, "Too many agents are connected");
@@ -56,12 +64,17 @@ export class InstructionStreams {
     if (!connected.ok) {
       return refused("session_validation_failed", `Session ${sessionId} not found`);
     }
-    return this.#listen(agentId, sessionId, connected.value.id);
+    return this.#listen(agentId, sessionId, connected.value.id, actor);
   }
 
   /** Of a session that ended. */
   endSession(sessionId: string): void {
     this.#open.get(sessionId)?.stream.end();
+  }
+
+  /** Ends the streams of everyone `matches` accepts. */
+  disconnect(matches: (actor: string) => boolean): void {
+    for (const { stream, actor } of [...this.#open.values()]) if (matches(actor)) stream.end();
   }
 
   /** Ends all streams; resolves when the connections are written as closed. */
@@ -72,7 +85,12 @@ export class InstructionStreams {
     await Promise.allSettled(this.#ending);
   }
 
-  #listen(agentId: string, sessionId: string, connectionId: string): Response {
+  #listen(
+    agentId: string,
+    sessionId: string,
+    connectionId: string,
+    actor: string,
+  ): Response {
     this.#open.get(sessionId)?.stream.end();
     let cancel = () => {};
     let running: Promise<void> | null = null;
@@ -124,7 +142,7 @@ export class InstructionStreams {
         beat();
       });
     };
-    const own: Listening = { stream, sessionId, wake: () => run(false) };
+    const own: Listening = { stream, sessionId, actor, wake: () => run(false) };
     this.#open.set(sessionId, own);
     stream.send({
       event: "connection",

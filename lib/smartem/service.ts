@@ -144,6 +144,12 @@ export class Smartem {
     };
   }
 
+  /** Ends the streams of everyone `matches` accepts, such as the owner of a token that was revoked. */
+  disconnect(matches: (actor: string) => boolean): void {
+    this.viewerStreams.disconnect(matches);
+    this.instructionStreams.disconnect(matches);
+  }
+
   /** Ends all streams; twice is harmless. */
   async close(): Promise<void> {
     this.#unlisten();

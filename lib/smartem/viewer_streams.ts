@@ -21,6 +21,7 @@ export interface ViewerAsk {
   readonly types: ReadonlySet<string> | null;
   /** Number of the last event that was seen. */
   readonly lastEventId: number | null;
+  readonly actor: string;
 }
 
 interface Sources {
@@ -39,7 +40,8 @@ interface Sources {
  * are places in the event log, so a page that comes back is told what it missed.
  */
 export class ViewerStreams {
-  readonly #open = new Set<SseStream>();
+  /** With who looks. */
+  readonly #open = new Map<SseStream, string>();
 
   constructor(private readonly sources: Sources) {}
 
@@ -62,7 +64,7 @@ export class ViewerStreams {
       this.#open.delete(stream);
       for (const end of ends) end();
     });
-    this.#open.add(stream);
+    this.#open.set(stream, ask.actor);
     const viewer = new Viewer(this.sources, stream, ask, wanted);
     ends.push(() => viewer.end());
     ends.push(this.sources.shipped.onLines((lines) => viewer.tellLines(lines)));
@@ -94,8 +96,13 @@ export class ViewerStreams {
     return stream.response;
   }
 
+  /** Ends the streams of everyone `matches` accepts, such as the owner of a token that was revoked. */
+  disconnect(matches: (actor: string) => boolean): void {
+    for (const [stream, actor] of [...this.#open]) if (matches(actor)) stream.end();
+  }
+
   close(): void {
-    for (const stream of [...this.#open]) stream.end();
+    for (const stream of [...this.#open.keys()]) stream.end();
   }
 }
 
