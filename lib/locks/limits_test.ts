@@ -169,3 +169,33 @@ Deno.test("where people log in, a lock is handed only to those there are and who
   const local = { kind: "local", owner: "local", role: "admin" } as const;
   assert.ok(heirNamed("anyone", local, null).ok);
 });
+
+Deno.test("a long line is told in short: each with its place and the first who block it", async () => {
+  const { locks, close } = await openRig();
+  granted(await ask(locks, ANNA, ["pump"], { leaseMs: 600_000 }));
+  const more = { waitMs: 300_000 };
+  for (let i = 0; i < 40; i++) {
+    const asked = await ask(locks, person(`w${i}`), ["pump"], more, { respondAsync: true });
+    assert.ok(asked.ok);
+  }
+  const line = locks.queue().value;
+  assert.deepEqual(line.map(({ position }) => position), line.map((_, i) => i + 1));
+  assert.equal(line.at(-1)?.blockedBy.length, 10);
+  assert.equal(line.at(-1)?.blockedBy[0]?.owner.actor, ANNA.actor);
+  await close();
+});
+
+Deno.test("a refusal that meets hundreds names the first and says how many they are", async () => {
+  await using rig = await openCoordination();
+  for (let i = 0; i < 3; i++) {
+    const devices = Array.from({ length: 30 }, (_, k) => `d${i}-${k}`);
+    for (const device of devices) {
+      await (await post(rig, "/locks", { ...SLOT, devices: [device] })).body?.cancel();
+    }
+  }
+  const reply = await post(rig, "/locks", { ...SLOT, devices: ["*"] });
+  assert.equal(reply.status, 409);
+  const { conflicts, conflicts_total, retry_after_ms } = await reply.json();
+  assert.deepEqual([conflicts.length, conflicts_total], [64, 90]);
+  assert.equal(retry_after_ms, 30_000);
+});

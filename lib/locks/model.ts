@@ -220,6 +220,7 @@ export const TicketView = z.object({
   position: z.number().int().positive(),
   /** The class it waits in now, after ageing. */
   priority: z.number().int().min(0).max(3),
+  /** Holders, then those who come first; the first ten. */
   blockedBy: z.array(Conflict),
 });
 export type TicketView = z.infer<typeof TicketView>;

@@ -2,12 +2,15 @@ import { Problem } from "../problem.ts";
 import type { Conflict, GateRefusal, LockRefusal } from "./model.ts";
 import { conflictReply, rfc3339 } from "./replies.ts";
 
+/** As many as a group may have devices: a wish for everything may meet thousands. */
+const CONFLICTS_TOLD = 64;
+
 /** A refusal of the lock service as the error its caller gets. */
 export function lockProblem(refusal: LockRefusal): Problem {
   switch (refusal.kind) {
     case "device-locked":
       return new Problem("device-locked", lockedText(refusal.conflicts), {
-        conflicts: refusal.conflicts.map(conflictReply),
+        ...conflictsOf(refusal.conflicts),
         retry_after_ms: refusal.retryAfterMs,
         ...(refusal.retryAfterMs === null
           ? {}
@@ -17,7 +20,7 @@ export function lockProblem(refusal: LockRefusal): Problem {
       return new Problem(
         "wait-timeout",
         `Waited ${Math.round(refusal.waitedMs)} ms. ${lockedText(refusal.conflicts)}`,
-        { waited_ms: refusal.waitedMs, conflicts: refusal.conflicts.map(conflictReply) },
+        { waited_ms: refusal.waitedMs, ...conflictsOf(refusal.conflicts) },
       );
     case "would-deadlock":
       return new Problem("would-deadlock", refusal.text);
@@ -70,6 +73,14 @@ export function gateProblem(device: string, refusal: GateRefusal): Problem {
     lock_type: refusal.type,
     current_fence: refusal.currentFence,
   });
+}
+
+/** The first of those in the way, and how many they are. */
+function conflictsOf(conflicts: readonly Conflict[]): Record<string, unknown> {
+  return {
+    conflicts: conflicts.slice(0, CONFLICTS_TOLD).map(conflictReply),
+    conflicts_total: conflicts.length,
+  };
 }
 
 /** A field as the interface spells it: `notAfterMs` is `not_after` there, `leaseMs` is `lease_ms`. */

@@ -22,20 +22,22 @@ import {
 /** While many locks are taken from their holders, more than one commit writes. */
 const CLEARING_MS = 5000;
 
-/** What keeps a waiter from its turn: holders, and those who come first. */
-export function blockersOf(table: Table, waiter: Waiter): Conflict[] {
-  return [
-    ...standingOf(table, waiter).map(({ deviceId, heldDeviceId, held }) =>
-      conflictOfHeld(deviceId, heldDeviceId, held)
-    ),
-    ...inFrontOf(table, waiter),
-  ];
+/** What keeps a waiter from its turn: holders, and those who come first; the first `max` of them. */
+export function blockersOf(table: Table, waiter: Waiter, max = Infinity): Conflict[] {
+  const holders = standingOf(table, waiter).slice(0, max)
+    .map(({ deviceId, heldDeviceId, held }) => conflictOfHeld(deviceId, heldDeviceId, held));
+  return [...holders, ...inFrontOf(table, waiter, max - holders.length)];
 }
 
-export function inFrontOf(table: Table, waiter: Waiter): Conflict[] {
-  return [...aheadOf(table, waiter)]
-    .filter((one) => !passes(table, waiter, one.waiter))
-    .map(({ deviceId, at, waiter }) => conflictOfWaiter(deviceId, at, waiter));
+export function inFrontOf(table: Table, waiter: Waiter, max = Infinity): Conflict[] {
+  const found: Conflict[] = [];
+  if (max <= 0) return found;
+  for (const { deviceId, at, waiter: other } of aheadOf(table, waiter)) {
+    if (passes(table, waiter, other)) continue;
+    found.push(conflictOfWaiter(deviceId, at, other));
+    if (found.length >= max) break;
+  }
+  return found;
 }
 
 /** Locks in the waiter's way; its own plan's reservation is none, it becomes the lock. */
@@ -251,7 +253,7 @@ export function timedOut(draft: Draft, waiter: Waiter): LockRefusal {
 export function takeTurn(draft: Draft, id: string): Held | "blocked" | "pending" {
   const waiter = draft.table.waiters.get(id);
   if (waiter === undefined || !waiter.ready) return "blocked";
-  if (inFrontOf(draft.table, waiter).length > 0) return "blocked";
+  if (inFrontOf(draft.table, waiter, 1).length > 0) return "blocked";
   const came = tryGrant(draft, waiter);
   if (came === "pending") {
     const endsMs = standingOf(draft.table, waiter)

@@ -99,6 +99,7 @@ export const TicketReply = z.object({
   position: z.number().int(),
   /** The class it waits in, after ageing. */
   priority: z.number().int(),
+  /** Holders, then those who come first; the first ten. */
   blocked_by: z.array(ConflictReply),
 }).openapi("LockTicket");
 

@@ -24,7 +24,8 @@ export async function boardOf({ locks, devices }: Instrument): Promise<LockBoard
     devices: views.toSorted((a, b) => first(a.kind) - first(b.kind))
       .map(({ deviceId, label, kind }) => ({ deviceId, label, drivable: kind === "actuator" })),
     locks: locks.list().value.map(lockReply),
-    queue: locks.queue().value.map(ticketReply),
+    // Who blocks whom the rows show by themselves.
+    queue: locks.queue().value.map((ticket) => ({ ...ticketReply(ticket), blocked_by: [] })),
     records: (await locks.audit({ limit: RECORDS })).map(recordReply),
   };
 }
