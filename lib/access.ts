@@ -242,13 +242,32 @@ export function ruleFor(
   path: string,
   table: readonly AccessEntry[] = ACCESS,
 ): { rule: Rule; params: Record<string, string> } | null {
-  const asked = method === "HEAD" ? "GET" : method;
-  for (const entry of table) {
-    if (entry.method !== asked) continue;
-    const params = match(entry.pattern, path);
-    if (params !== null) return { rule: entry.rule, params };
+  const given = path.split("/");
+  for (const { wanted, rule } of readied(table).get(method === "HEAD" ? "GET" : method) ?? []) {
+    if (matches(wanted, given)) return { rule, params: paramsOf(wanted, given) };
   }
   return null;
+}
+
+/** A pattern in its parts. */
+interface Readied {
+  readonly wanted: readonly string[];
+  readonly rule: Rule;
+}
+
+/** Each table by method: every request looks into it. */
+const known = new WeakMap<readonly AccessEntry[], ReadonlyMap<string, readonly Readied[]>>();
+
+function readied(table: readonly AccessEntry[]): ReadonlyMap<string, readonly Readied[]> {
+  let found = known.get(table);
+  if (found === undefined) {
+    const all = table.map(({ method, pattern, rule }) => {
+      return { method, wanted: pattern.split("/"), rule };
+    });
+    found = Map.groupBy(all, ({ method }) => method);
+    known.set(table, found);
+  }
+  return found;
 }
 
 /** Whether `principal` may make this request; `null` when it may. */
@@ -299,20 +318,25 @@ function ofExperiment(
   return { kind: "forbidden", why: "The token of a running script does not allow this" };
 }
 
-function match(pattern: string, path: string): Record<string, string> | null {
-  const wanted = pattern.split("/");
-  const given = path.split("/");
+function matches(wanted: readonly string[], given: readonly string[]): boolean {
+  for (let i = 0; i < wanted.length; i++) {
+    const segment = wanted[i]!;
+    if (segment === "*" && i === wanted.length - 1) return true;
+    const value = given[i];
+    if (value === undefined) return false;
+    if (segment.startsWith(":")) {
+      if (value === "") return false;
+    } else if (segment !== value) return false;
+  }
+  return wanted.length === given.length;
+}
+
+function paramsOf(wanted: readonly string[], given: readonly string[]): Record<string, string> {
   const params: Record<string, string> = {};
   for (const [i, segment] of wanted.entries()) {
-    if (segment === "*" && i === wanted.length - 1) return params;
-    const value = given[i];
-    if (value === undefined) return null;
-    if (segment.startsWith(":")) {
-      if (value === "") return null;
-      params[segment.slice(1)] = value;
-    } else if (segment !== value) return null;
+    if (segment.startsWith(":")) params[segment.slice(1)] = given[i]!;
   }
-  return wanted.length === given.length ? params : null;
+  return params;
 }
 
 /**

@@ -57,6 +57,21 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
 };
 
+const STRICT = Object.entries(HEADERS);
+
+/** The headers of the reply, to be written to; those of a reply that was fetched are not. */
+function ownHeaders(c: Context<HoldfastEnv>): Headers {
+  const { headers } = c.res;
+  try {
+    headers.delete("x-request-id");
+    return headers;
+  } catch {
+    // This makes a reply of our own of it.
+    c.header("x-request-id", undefined);
+    return c.res.headers;
+  }
+}
+
 /**
  * The middleware before every route, in order: request id and strict headers; Host; Origin; body limit;
  * who asks; whether they may. Use it first: `app.use("*", ...security(options))`. Refusals are thrown as
@@ -77,10 +92,9 @@ export function security(options: SecurityOptions): MiddlewareHandler<HoldfastEn
     await next();
     // A reply that turns the connection into a WebSocket must be given on as it is.
     if (c.res.status === 101) return;
-    // Each call of `header` makes a new reply of a finished one: once, and then its headers as they are.
-    c.header("x-request-id", requestId);
-    const { headers } = c.res;
-    for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+    const headers = ownHeaders(c);
+    headers.set("x-request-id", requestId);
+    for (const [name, value] of STRICT) headers.set(name, value);
     if (!headers.has("cache-control")) {
       headers.set(
         "cache-control",
