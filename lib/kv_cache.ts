@@ -28,6 +28,10 @@ export class ReadCache {
     return old;
   }
 
+  has(text: string): boolean {
+    return this.#young.has(text) || this.#old.has(text);
+  }
+
   put(text: string, entry: Entry): void {
     if (this.#young.size >= KEYS_MAX || this.#youngBytes >= BYTES_MAX) {
       this.#old = this.#young;

@@ -107,6 +107,11 @@ export class Group {
     return [...this.#checks.keys(), ...this.#writes.keys()];
   }
 
+  /** Whether a transaction asked for this key. */
+  read(text: string): boolean {
+    return this.#checks.has(text);
+  }
+
   get eventCount(): number {
     return this.#drafts.length;
   }

@@ -73,7 +73,10 @@ export class Store {
 
   /** After a commit: what it wrote is what the store holds. */
   keep(group: Group, versionstamp: string): void {
-    for (const [text, entry] of group.written(versionstamp)) this.#cache.put(text, entry);
+    for (const [text, entry] of group.written(versionstamp)) {
+      // What nobody ever asked for, such as a log, must not push out what is asked for again and again.
+      if (group.read(text) || this.#cache.has(text)) this.#cache.put(text, entry);
+    }
   }
 
   /** After a commit that failed: read these again. */
