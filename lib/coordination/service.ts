@@ -117,13 +117,14 @@ export class Coordination {
       ? null
       : MAX_LEASE_MS;
     const outcome = await this.#locks.request(
-      LockAsk.parse({
+      {
+        ...DEFAULTS,
         deviceIds: [device],
         type: asked.lock_type,
         leaseMs,
         reason: asked.reason,
         planUid: asked.plan_uid,
-      }),
+      },
       asker,
       signal === undefined ? {} : { signal },
     );
@@ -251,6 +252,9 @@ export class Coordination {
     return this.#listed;
   }
 }
+
+/** What the original's requests say nothing of; the fields they have are checked as they come in. */
+const DEFAULTS = LockAsk.parse({ deviceIds: ["any"], type: "MANUAL_OPERATOR" });
 
 const STORE_UNAVAILABLE: Reply = {
   status: 503,

@@ -290,6 +290,7 @@ export class LiveStream {
   #publishEvent(event: HoldfastEvent): void {
     if (event.seq <= this.#liveSeq) return;
     this.#liveSeq = event.seq;
+    if (this.#classes.size === 0) return;
     if (event.type.startsWith("lock.")) this.#holderChanged(event.subject);
     let bytes: Uint8Array | undefined;
     for (const shared of this.#classes.values()) {
