@@ -109,9 +109,7 @@ export class InstructionChannel {
     const { instruction_id: id, instruction_type: type, expires_at: expires } = instruction;
     const startMs = clock.monotonicMs();
     let body: Record<string, unknown>;
-    if (
-      typeof expires === "string" && Date.parse(`${expires.replace(/Z$/, "")}Z`) <= clock.nowMs()
-    ) {
+    if (typeof expires === "string" && epochMsOf(expires) <= clock.nowMs()) {
       body = { status: "declined", error_message: "It has expired" };
     } else if (type === "agent.status.request" || type.startsWith("agent.info.")) {
       body = { status: "processed", result: JSON.stringify(await status()) };
@@ -166,6 +164,11 @@ export class InstructionChannel {
     const { token } = this.options;
     return token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
+}
+
+/** Where it names no zone, a backend means UTC. */
+function epochMsOf(time: string): number {
+  return Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(time) ? time : `${time}Z`);
 }
 
 function messageIn(block: string): Record<string, unknown> | null {
