@@ -22,6 +22,11 @@ export class Persistence {
     this.#closing.abort(new ClosedError("The runtime is ending"));
   }
 
+  /** @throws {ClosedError} as soon as we are closed */
+  pause(ms: number): Promise<void> {
+    return delay(this.clock, ms, this.#closing.signal);
+  }
+
   /** Repeats `act` until it works. @throws what it throws, once we are closed */
   async insist<T>(what: string, act: () => Promise<T>): Promise<T> {
     for (let pauseMs = PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {

@@ -16,6 +16,9 @@ import { turnsOf } from "./turns.ts";
 /** How long until what keeps the queue waiting is looked at again, where nothing tells of its end. */
 const AGAIN_MS = 15_000;
 
+/** After a start that was given up, until it is tried again. */
+const GAVE_UP_MS = 1000;
+
 /** One that has had its turn, until nothing of it is left. */
 interface Begun {
   handle: RunHandle | null;
@@ -38,6 +41,9 @@ export class Queue {
   #begun = false;
   /** Every agent has started or failed to: before, nobody knows which devices there are. */
   #ready = false;
+  #awaitsReady = false;
+  /** Who may have a reservation without having had its turn. */
+  #reserved: string | null = null;
   #persistence: Persistence;
   #restorer: Restorer;
   #holds: Holds;
@@ -183,16 +189,21 @@ export class Queue {
     this.#holds.look();
     if (!this.#begun) return;
     this.#cancelAgain?.();
+    const next = this.o.store.live.firstQueued() === null ? null : this.#startInTurn();
+    await this.#reserve(next).catch((error) =>
+      this.o.log.error("the devices of the next experiment could not be reserved", { error })
+    );
+  }
+
+  /** Starts whose turn it is; gives who would be next if fewer ran. */
+  #startInTurn(): Experiment | null {
     const closed = this.#closedBecause() !== null;
     const { start, next, obstacle } = turnsOf(this.o, this.#begunRuns);
     for (const experiment of closed ? [] : start) this.#start(experiment);
-    const isNext = !closed && start.length === 0 && obstacle === null ? next : null;
-    await this.#reserve(isNext).catch((error) =>
-      this.o.log.error("the devices of the next experiment could not be reserved", { error })
-    );
     if ((closed && start.length > 0) || obstacle !== null) {
       this.#cancelAgain = this.o.clock.timer(AGAIN_MS, () => this.wake());
     }
+    return closed || start.length > 0 || obstacle !== null ? null : next;
   }
 
   /** STOP ends every run. */
@@ -210,9 +221,10 @@ export class Queue {
   }
 
   #whenReady(): void {
+    if (this.#awaitsReady) return;
+    this.#awaitsReady = true;
     this.#follow(
       this.#persistence.orClosed(this.o.devices.ready()).then(() => {
-        if (this.#ready) return;
         this.#ready = true;
         this.wake();
       }),
@@ -226,15 +238,16 @@ export class Queue {
 
   /** Reserves the devices of the one that is next, and nobody else's. */
   async #reserve(next: Experiment | null): Promise<void> {
-    const { locks, store } = this.o;
-    for (const actor of locks.actors(ACTORS)) {
-      const id = actor.slice(ACTORS.length);
-      if (id === next?.id || this.#begunRuns.has(id) || store.live.run(id) !== null) continue;
-      await locks.releaseAll(actor, "it is not its turn any more");
+    const { locks, devices, store } = this.o;
+    const before = this.#reserved;
+    if (before !== null && before !== next?.id) {
+      const runs = this.#begunRuns.has(before) || store.live.run(before) !== null;
+      if (!runs) await locks.releaseAll(runActor(before), "it is not its turn any more");
+      this.#reserved = null;
     }
-    if (next !== null && !this.#begunRuns.has(next.id)) {
-      await locks.reserve(claimOf(next, this.o.devices));
-    }
+    if (next === null || this.#begunRuns.has(next.id)) return;
+    this.#reserved = next.id;
+    await locks.reserve(claimOf(next, devices));
   }
 
   /** Why nothing at all is started now, or `null`. */
@@ -273,13 +286,15 @@ export class Queue {
       return;
     }
     await giveBack(this.o, started, this.#persistence);
-    if (begun.kind === "held") {
-      await this.#change(started.id, { kind: "give-up", text: begun.text });
-    } else if (begun.kind === "failed") {
+    if (begun.kind === "failed") {
       await this.#change(started.id, { kind: "fail", text: begun.text });
     }
-    // Refused where the above left it waiting; else it was cancelled meanwhile, or failed.
-    await this.#change(started.id, { kind: "ended" });
+    const keepsTurn = begun.kind === "held" &&
+      await this.#change(started.id, { kind: "give-up", text: begun.text }) !== null;
+    // Whatever keeps it from its devices and cannot be foreseen is not run into all the time.
+    if (keepsTurn) await this.#persistence.pause(GAVE_UP_MS);
+    // It was cancelled meanwhile, or failed.
+    else await this.#change(started.id, { kind: "ended" });
     this.#free(started.id);
   }
 
