@@ -21,10 +21,11 @@ import {
   naturalKeyOf,
   observationKey,
   orphanKey,
+  orphanPartKey,
   squareKey,
   tileKey,
 } from "./keys.ts";
-import { Acquisition, EntityRef, type FileEntry, type Micrograph } from "./model.ts";
+import { Acquisition, EntityRef, type FileEntry, type Micrograph, type Orphan } from "./model.ts";
 import { decisionPrefixes, settingsKey } from "./decisions/keys.ts";
 import { predictionPrefixes } from "./predictions/keys.ts";
 import { resultPrefixes } from "./results/mod.ts";
@@ -79,6 +80,10 @@ export async function deleteAcquisition(
     for await (const { key, value } of kv.list({ prefix })) {
       await drop(key, entityKey((value as { id: string }).id));
     }
+  }
+  for await (const { value } of kv.list({ prefix: orphanKey(id) })) {
+    const { root, path } = value as Orphan;
+    for await (const { key } of kv.list({ prefix: orphanPartKey(root, path) })) await drop(key);
   }
   const rest = [
     micrographByHoleKey(id),

@@ -10,6 +10,9 @@ const PLAN = { micrographs: 12, squares: 3, holesPerSquare: 6, areas: 2, lateSha
 const FILES = [...generateFiles(PLAN)].map(({ path, bytes }) => takenOf(path, bytes))
   .sort((a, b) => Number(b.path.endsWith(".dm")) - Number(a.path.endsWith(".dm")));
 
+const MICROGRAPH = [...generateFiles(PLAN)].find(({ path }) => /_Data_.*\d\.xml$/.test(path))!
+  .bytes;
+
 async function rig() {
   const clock = new ManualClock();
   const kv = await Kv.open(":memory:", clock);
@@ -118,16 +121,30 @@ Deno.test("a deletion names what it deletes, spares what is watched, and leaves 
   const it = await rig();
   const { epu, kv } = it;
   await epu.take(FILES);
+  // No square is known of that number: it waits.
+  const square = FILES.find(({ path }) => /_Data_.*\d\.xml$/.test(path))!;
+  const path = square.path.replace(/GridSquare_\d+/, "GridSquare_1").replace(
+    /FoilHole_\d+/,
+    "FoilHole_1",
+  );
+  const [session, ...others] = FILES;
+  const stray = takenOf(path, MICROGRAPH);
+  await epu.take([session!, stray, ...others]);
   const watched = await onlyAcquisition(epu);
+  assert.equal((await epu.counts(watched.id))!.orphans, 1);
   const ask = { confirm: watched.name, actor: "user:ada" };
   const refused = await epu.deleteAcquisition(watched.id, ask);
   assert.equal(refused.ok === false && refused.refusal.kind, "watched");
-  await epu.take(FILES.map((one) => ({ ...one, state: "gone" as const, file: null })));
+  await epu.take(
+    [...FILES, stray].map((one) => ({ ...one, state: "gone" as const, file: null })),
+  );
   const unconfirmed = await epu.deleteAcquisition(watched.id, { ...ask, confirm: "yes" });
   assert.equal(unconfirmed.ok === false && unconfirmed.refusal.kind, "unconfirmed");
   assert.equal((await epu.deleteAcquisition(watched.id, ask)).ok, true);
   const left: string[] = [];
   for await (const { key, value } of kv.list({ prefix: ["epu"] })) {
+    // What waited for a parent lies under its path.
+    if (key[1] === "orphan_part") left.push(JSON.stringify(key));
     if (JSON.stringify([key, value]).includes(watched.id)) left.push(JSON.stringify(key));
   }
   assert.deepEqual(left, []);
