@@ -12,7 +12,7 @@ export interface Changes {
   readonly results: boolean;
 }
 
-const NOTHING: Changes = {
+export const NOTHING: Changes = {
   counts: null,
   acquisition: false,
   squareIds: new Set(),
