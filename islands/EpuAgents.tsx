@@ -78,7 +78,7 @@ function Session({ session, clock }: { session: ShownSession; clock: PageClock }
                 <Time atMs={one.openedAtMs} clock={clock} as="stamp" />
                 {one.state === "open"
                   ? `, heartbeat ${formatAge(nowMs - one.lastHeartbeatAtMs)} ago`
-                  : one.closeReason !== null && `: ${one.closeReason}`}
+                  : one.closeReason !== null && `: ${one.closeReason}`}{" "}
                 {one.clientInfo !== null && <small>({one.clientInfo})</small>}
               </li>
             ))}

@@ -130,10 +130,11 @@ function What(
   { decision, acquisitionId }: { decision: ShownDecision; acquisitionId: string },
 ) {
   const { kind, targets, first, edited, struckOff, note } = decision;
+  const what = targetsInWords(decision, targets);
   return (
     <>
-      {kindInWords(kind)} <span class="num">{targetsInWords(decision, targets)}</span>{" "}
-      {edited && <span class="tag">edited</span>}
+      {kindInWords(kind)}
+      {what !== "" && <span class="num">, {what}</span>} {edited && <span class="tag">edited</span>}
       {first.length > 0 && (
         <small class="why num">
           {first.map((id) => (
@@ -163,7 +164,9 @@ function EffectOf({ effect }: { effect: ShownEffect }) {
       {error !== null && <small class="why error">{error}</small>}
       {references.length > 0 && (
         <small class="why" title={references.join("\n")}>
-          {references.length === 1 ? references[0] : `${references.length} instructions`}
+          {channel === "agent" && references.length > 1
+            ? `${references.length} instructions`
+            : references.slice(0, 3).join(", ")}
         </small>
       )}
     </>

@@ -13,13 +13,31 @@ import {
   squareKey,
 } from "../lib/epu/keys.ts";
 import { emptyCounts } from "../lib/epu/counts.ts";
-import { FileEntry, Orphan, StoredFinding } from "../lib/epu/model.ts";
+import { FileEntry, type Micrograph, Orphan, StoredFinding } from "../lib/epu/model.ts";
 import { acquisition, hole, micrograph, square } from "../lib/epu/results/rig_test.ts";
 import type { Kv } from "../lib/kv.ts";
 import { accept } from "../lib/result.ts";
 
 /** Holes of the two squares of the acquisition that tests of pages look at. */
 export const SQUARES = { 1: [11, 12, 13, 14], 2: [21, 22, 23, 24] } as const;
+
+/** Puts a micrograph in as the reader would have: it is found by its id, its stem and its hole. */
+export async function seedMicrograph(
+  kv: Kv,
+  { squareId, holeId, n, atMs }: { squareId: number; holeId: number; n: number; atMs: number },
+): Promise<void> {
+  const set = micrographEntries(micrograph(squareId, holeId, n, { acquiredAtMs: atMs }));
+  await kv.transact([], () => accept({ value: null, set }));
+}
+
+function micrographEntries(one: Micrograph): (readonly [Deno.KvKey, unknown])[] {
+  return [
+    [micrographKey("a1", one.id), one],
+    [micrographByHoleKey("a1", one.squareId, one.holeId, one.id), null],
+    [micrographByStemKey(one.stem, "a1"), one.id],
+    [entityKey(one.id), { v: 1, kind: "micrograph", acquisitionId: "a1" }],
+  ];
+}
 
 /**
  * An acquisition `a1` as the reader would have left it: two squares of four holes, one micrograph for each
@@ -52,12 +70,7 @@ export async function seedAcquisition(kv: Kv, nowMs: number): Promise<void> {
       );
       if (squareId !== 1) continue;
       const one = micrograph(1, holeId, ++n, { acquiredAtMs: nowMs - 600_000 + n * 10_000 });
-      entries.push(
-        [micrographKey("a1", one.id), one],
-        [micrographByHoleKey("a1", 1, holeId, one.id), null],
-        [micrographByStemKey(one.stem, "a1"), one.id],
-        [entityKey(one.id), { v: 1, kind: "micrograph", acquisitionId: "a1" }],
-      );
+      entries.push(...micrographEntries(one));
     }
   }
   const since = { firstSeenAtMs: nowMs - 3_600_000, lastSeenAtMs: nowMs };

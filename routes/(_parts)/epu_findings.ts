@@ -20,7 +20,9 @@ import type { Instrument } from "../../lib/instrument/mod.ts";
 
 export const FINDINGS_SHOWN = 200;
 const ORPHANS_SHOWN = 200;
-const FILES_SHOWN = 200;
+/** Truncated ones beside the findings, and a page of the manifest. */
+const BROKEN_SHOWN = 200;
+const FILES_SHOWN = 50;
 const INSTRUCTIONS_SHOWN = 50;
 const LINES_SHOWN = 100;
 const SESSIONS_SHOWN = 20;
@@ -58,7 +60,7 @@ export async function findingsOf(
     everyFinding(epu, id),
     epu.counts(id),
     epu.orphans({ acquisitionId: id, limit: ORPHANS_SHOWN }),
-    epu.files({ acquisitionId: id, limit: FILES_SHOWN, states: ["truncated", "unreadable"] }),
+    epu.files({ acquisitionId: id, limit: BROKEN_SHOWN, states: ["truncated", "unreadable"] }),
     squaresReadOf(epu, id),
   ]);
   const words = ask.text.toLowerCase();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { seedAcquisition, SQUARES } from "../epu_acquisition.ts";
+import { seedAcquisition, seedMicrograph, SQUARES } from "../epu_acquisition.ts";
 import { runInstrument, type RunningInstrument } from "../running_instrument.ts";
 import { mainOf, post, shows, textOf } from "./page_forms.ts";
 
@@ -171,6 +171,32 @@ Deno.test("decisions as a browser without scripts makes them", async (t) => {
     }
     assert.equal((await post(instrument, "/epu/none/decisions", { action: "ask" })).status, 404);
   });
+});
+
+Deno.test("an authority is laid beside EPU's own order on what was exposed in the end", async () => {
+  await using instrument = await seeded();
+  const { kv, clock, steering: { decisions, results } } = instrument.instrument;
+  shows(mainOf((await textOf(instrument, DECISIONS)).text), /Nothing to compare yet/);
+  // EPU would begin with 11; the plan begins with 14, and the good ones are where the plan begins.
+  const holes = [14, 13, 12, 11];
+  const plan = { squares: [], holes };
+  const set = await decisions.setSettings("a1", { acting: "manual", plan }, "user:anna");
+  assert(set.ok);
+  await decisions.refresh("a1");
+  const fromMs = clock.nowMs() + 1000;
+  for (const [i, holeId] of [...holes, ...holes, ...holes].entries()) {
+    const n = 100 + i;
+    await seedMicrograph(kv, { squareId: 1, holeId, n, atMs: fromMs + i * 1000 });
+    const ctf = { maxResolutionA: holeId > 12 ? 3 + i / 100 : 9 + i / 100 };
+    const done = await results.take({ id: `micrograph-${n}` }, { ctf }, { actor: "user:anna" });
+    assert(done.ok);
+  }
+  const text = mainOf((await textOf(instrument, DECISIONS)).text);
+  const row = /<tr[^>]*><th scope="row">manual.*?<\/tr>/s.exec(text)?.[0] ?? assert.fail(text);
+  const words = row.replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+  assert.match(words, /manual acting 12 in 4 holes/);
+  assert.match(words, /−\d+\.\d ahead/, "it had the good ones earlier than EPU");
+  shows(row, /aria-label="After \d+ exposures: manual \d+ good, EPU \d+"/);
 });
 
 Deno.test("findings, files, trends and agents tell what is known", async (t) => {
