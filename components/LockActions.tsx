@@ -152,7 +152,8 @@ function Own(
   const owned =
     (run: (key: string, form: FormData) => Promise<ApiAnswer>) => async (form: FormData) => {
       // Asking again for what one holds gives its key, and the time it lives from now.
-      const again = await request({ devices: lock.devices, type: lock.type });
+      const { devices, type, mode, plan_uid } = lock;
+      const again = await request({ devices, type, mode, plan_uid });
       return again.ok ? await run(again.body.key, form) : again;
     };
   const path = `/locks/${lock.id}`;
@@ -258,7 +259,14 @@ function Act(
 const DONE: ApiAnswer = { ok: true, status: 200, body: null };
 
 function request(
-  ask: { devices: readonly string[]; type: string; preempt?: string; reason?: string },
+  ask: {
+    devices: readonly string[];
+    type: string;
+    mode?: string;
+    plan_uid?: string | null;
+    preempt?: string;
+    reason?: string;
+  },
 ): Promise<ApiAnswer> {
   return send("POST", "/locks", { lease_ms: PAGE_LEASE_MS, on_expiry: "keep", ...ask });
 }

@@ -17,6 +17,7 @@ export interface ShownLock {
   readonly mode: "exclusive" | "shared";
   readonly owner: ShownOwner;
   readonly reason: string | null;
+  readonly plan_uid: string | null;
   readonly acquired_at: string;
   readonly lease_ms: number | null;
   readonly expires_at: string | null;

@@ -22,6 +22,7 @@ function lock(devices: string[], more: Partial<ShownLock> = {}): ShownLock {
     mode: "exclusive",
     owner: anna,
     reason: null,
+    plan_uid: null,
     acquired_at: new Date(T0).toISOString(),
     lease_ms: 60_000,
     expires_at: new Date(T0 + 60_000).toISOString(),

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { PageClock } from "../components/clock.ts";
-import { formatDuration } from "../components/format.ts";
+import { formatActor, formatDuration } from "../components/format.ts";
 import { connect, instrumentNow } from "../components/live.ts";
 import { LockActions } from "../components/LockActions.tsx";
 import { LockLane } from "../components/LockLane.tsx";
@@ -77,7 +77,10 @@ export default function LockBoard({ initial, windowKey, actor, mayLock, mayForce
         </div>
       </li>
       {rowsOf(data.value).map((row) => (
-        <li key={row.deviceId} class={row.known ? "" : "foreign"}>
+        <li
+          key={row.deviceId}
+          class={`${row.known ? "" : "foreign"} ${row.locks.length > 0 ? "taken" : ""}`.trim()}
+        >
           <div class="who">
             <b>
               <a href={`/locks/${encodeURIComponent(row.deviceId)}`}>{row.label}</a>
@@ -125,7 +128,10 @@ function Holders(
           {lock.reason !== null && ` · ${lock.reason}`}
           {lock.revoke !== null && (
             <b class="asked">
-              · {lock.revoke.by} asks for it: {lock.revoke.reason}
+              {` · ${
+                formatActor(lock.revoke.by, actor)
+              } asks for it: ${lock.revoke.reason}; it ends `}
+              <Time atMs={Date.parse(lock.revoke.deadline)} clock={clock} as="clock" />
             </b>
           )}
         </p>

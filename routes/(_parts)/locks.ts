@@ -12,7 +12,7 @@ import {
   recordReply,
   ticketReply,
 } from "../../lib/locks/mod.ts";
-import type { Result } from "../../lib/result.ts";
+import { refuse, type Result } from "../../lib/result.ts";
 
 /** Decisions a board looks back over for the bars behind now. */
 const RECORDS = 500;
@@ -64,11 +64,14 @@ export async function actOnLock(
   const asker = askerOf(principal);
   const deviceId = text("device");
 
-  function request(more: { deviceIds: readonly string[]; type: LockType } & Partial<LockAsk>) {
-    return locks.request(
-      LockAsk.parse({ leaseMs: PAGE_LEASE_MS, onExpiry: "keep", ...more }),
-      asker,
-    );
+  async function request(
+    more: { deviceIds: readonly string[]; type: LockType } & Partial<LockAsk>,
+    options: { respondAsync?: boolean } = {},
+  ) {
+    const ask = LockAsk.safeParse({ leaseMs: PAGE_LEASE_MS, onExpiry: "keep", ...more });
+    if (ask.success) return await locks.request(ask.data, asker, options);
+    const { path, message } = ask.error.issues[0]!;
+    return refuse<LockRefusal>({ kind: "invalid", path: String(path[0]), text: message });
   }
   /** One's own lock on the device with its key, which asking again for it gives. */
   async function owned(act: (id: string, key: string) => Promise<Done>): Promise<Done> {
@@ -76,7 +79,8 @@ export async function actOnLock(
     if (lock === undefined) {
       return { ok: false, refusal: { kind: "lock-unknown", lockId: deviceId } };
     }
-    const again = await request({ deviceIds: lock.deviceIds, type: lock.type });
+    const { deviceIds, type, mode, planUid } = lock;
+    const again = await request({ deviceIds, type, mode, planUid });
     if (!again.ok || again.value.kind !== "granted") return again;
     return act(again.value.grant.lock.id, again.value.grant.key);
   }
@@ -86,18 +90,12 @@ export async function actOnLock(
       case "take":
         return await request({ deviceIds: [deviceId], type: "MANUAL_OPERATOR" });
       case "ask":
-        return await locks.request(
-          LockAsk.parse({
-            deviceIds: [deviceId],
-            type: "MANUAL_OPERATOR",
-            leaseMs: PAGE_LEASE_MS,
-            onExpiry: "keep",
-            waitMs: 60_000,
-            reason: "asks for control",
-          }),
-          asker,
-          { respondAsync: true },
-        );
+        return await request({
+          deviceIds: [deviceId],
+          type: "MANUAL_OPERATOR",
+          waitMs: 60_000,
+          reason: "asks for control",
+        }, { respondAsync: true });
       case "seize":
         return await request({
           deviceIds: [deviceId],
