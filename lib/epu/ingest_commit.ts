@@ -3,7 +3,7 @@ import type { EventDraft } from "../events.ts";
 import { newId } from "../ids.ts";
 import { type Kv, KvUnavailable, type Seen } from "../kv.ts";
 import { accept } from "../result.ts";
-import { Bench, PlanStale } from "./ingest_bench.ts";
+import { PlanStale, TransactionRows } from "./ingest_rows.ts";
 import { keysOf, nothingTouched, type Op, type Touched } from "./ingest_ops.ts";
 import { micrographByStemKey } from "./keys.ts";
 
@@ -23,7 +23,7 @@ export interface CommitAsk {
   readonly groups: readonly OpGroup[];
   /** Drop ops that change nothing before anything is written: for files that mostly repeat themselves. */
   readonly sift: boolean;
-  readonly event: (touched: Touched, counts: Bench["counts"]) => EventDraft | null;
+  readonly event: (touched: Touched, counts: TransactionRows["counts"]) => EventDraft | null;
 }
 
 /** Writes ops in as few commits as they fit, in order; a crash between two is made good by doing all again. */
@@ -78,16 +78,16 @@ export class Committer {
       this.#commits++;
       const done = await this.kv.transact<Touched, never>(keys, (seen) => {
         let used = 0;
-        const bench = new Bench(seen, {
+        const rows = new TransactionRows(seen, {
           acquisitionId,
           nowMs,
           stems,
           newId: () => ids[used++] ??= newId(this.clock),
         });
-        for (const op of ops) bench.do(op);
-        const sum = isLast ? added(copied(all), bench.touched) : bench.touched;
-        const event = isLast ? ask.event(sum, bench.counts) : null;
-        return accept(bench.commit(bench.touched, event === null ? [] : [event]));
+        for (const op of ops) rows.do(op);
+        const sum = isLast ? added(copied(all), rows.touched) : rows.touched;
+        const event = isLast ? ask.event(sum, rows.counts) : null;
+        return accept(rows.commit(rows.touched, event === null ? [] : [event]));
       });
       if (done.ok) added(all, done.value);
     }
@@ -121,13 +121,13 @@ export class Committer {
     for (const op of ask.groups.flat()) {
       for (const key of keysOf(op, acquisitionId, stems)) keys.set(JSON.stringify(key), key);
     }
-    const bench = new Bench(await this.read([...keys.values()]), {
+    const rows = new TransactionRows(await this.read([...keys.values()]), {
       acquisitionId,
       nowMs: this.clock.nowMs(),
       stems,
       newId: () => newId(this.clock),
     });
-    return ask.groups.map((group) => group.filter((op) => bench.do(op)))
+    return ask.groups.map((group) => group.filter((op) => rows.do(op)))
       .filter((group) => group.length > 0);
   }
 }

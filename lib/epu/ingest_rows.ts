@@ -20,6 +20,7 @@ import {
   squareKey,
   tileKey,
 } from "./keys.ts";
+import { RowSheet } from "./ingest_sheet.ts";
 import { equal, merged, type Origin, withdrawn } from "./merge.ts";
 import {
   Acquisition,
@@ -38,7 +39,7 @@ import {
   TileLink,
 } from "./model.ts";
 
-export interface BenchContext {
+export interface RowsContext {
   /** `null`: files of a folder whose acquisition is not known yet. */
   readonly acquisitionId: string | null;
   readonly nowMs: number;
@@ -53,60 +54,34 @@ export class PlanStale extends Error {
   override readonly name = "PlanStale";
 }
 
-interface Row {
-  readonly key: Deno.KvKey;
-  readonly before: unknown;
-  after: unknown;
-  /** Went through its schema, or was made here. */
-  checked: boolean;
-}
-
 /**
  * Does ops on rows as one transaction sees them. Sums follow each row: what a row counts for before and after
  * decides what its parents gain, so doing an op twice gains nothing.
  */
-export class Bench {
+export class TransactionRows {
   readonly touched = nothingTouched();
-  readonly #rows = new Map<string, Row>();
-  readonly #extra: (readonly [Deno.KvKey, unknown])[] = [];
-  readonly #removed: Deno.KvKey[] = [];
-  #changes = 0;
+  readonly #sheet: RowSheet;
 
-  constructor(seen: readonly Seen[], private readonly context: BenchContext) {
-    for (const { key, value } of seen) {
-      this.#rows.set(JSON.stringify(key), {
-        key,
-        before: value,
-        after: value,
-        checked: false,
-      });
-    }
+  constructor(seen: readonly Seen[], private readonly context: RowsContext) {
+    this.#sheet = new RowSheet(seen);
   }
 
   /** Whether the op changed anything. */
   do(op: Op): boolean {
-    const before = this.#changes;
+    const before = this.#sheet.changes;
     this.#act(op);
-    return this.#changes !== before;
+    return this.#sheet.changes !== before;
   }
 
   /** The counts after all ops, `null` without an acquisition. */
   get counts(): Counts | null {
     const { acquisitionId } = this.context;
     if (acquisitionId === null) return null;
-    const row = this.#rows.get(JSON.stringify(countKey(acquisitionId)));
-    return row === undefined || row.after === null ? null : row.after as Counts;
+    return this.#sheet.peek(countKey(acquisitionId)) as Counts | null;
   }
 
   commit<T>(value: T, events: readonly EventDraft[] = []): Commit<T> {
-    const set: (readonly [Deno.KvKey, unknown])[] = [...this.#extra];
-    const remove: Deno.KvKey[] = [...this.#removed];
-    for (const { key, before, after } of this.#rows.values()) {
-      if (after === before) continue;
-      if (after === null) remove.push(key);
-      else set.push([key, after]);
-    }
-    return { value, set, remove, events };
+    return { value, ...this.#sheet.writes(), events };
   }
 
   #act(op: Op): void {
@@ -137,7 +112,7 @@ export class Bench {
         return this.#withdrawTile(op.tileId);
       case "withdraw-link":
         this.touched.atlas = true;
-        return this.#put(linkKey(this.#a, op.squareId, op.tileId), null);
+        return this.#sheet.put(linkKey(this.#a, op.squareId, op.tileId), null);
       case "file":
         return this.#file(op.entry);
       case "orphan":
@@ -152,7 +127,7 @@ export class Bench {
   }
 
   #acquisition(op: Extract<Op, { on: "acquisition" }>): void {
-    const row = this.#get(acquisitionKey(this.#a), Acquisition);
+    const row = this.#sheet.get(acquisitionKey(this.#a), Acquisition);
     if (row === null) throw new PlanStale(`Acquisition "${this.#a}" is gone`);
     // Every image names the instrument: the first by name speaks for all, whatever came first.
     const known = row.sources[op.source];
@@ -160,28 +135,28 @@ export class Bench {
     const next = merged("acquisition", row, op.fields, this.#origin(op));
     if (next === row) return;
     this.touched.acquisition = true;
-    this.#put(acquisitionKey(this.#a), next);
+    this.#sheet.put(acquisitionKey(this.#a), next);
   }
 
   #atlas(op: Extract<Op, { on: "atlas" }>): void {
     const key = atlasKey(this.#a);
-    const row = this.#get(key, Atlas) ?? this.#newAtlas(op.id);
+    const row = this.#sheet.get(key, Atlas) ?? this.#newAtlas(op.id);
     this.#alias(op.id, row.id, { kind: "atlas" });
     this.#keep("atlas", key, row, merged("atlas", row, op.fields, this.#origin(op)));
   }
 
   #tile(op: Extract<Op, { on: "tile" }>): void {
     const key = tileKey(this.#a, op.tileId);
-    const row = this.#get(key, Tile) ?? this.#newTile(op.tileId, op.id);
+    const row = this.#sheet.get(key, Tile) ?? this.#newTile(op.tileId, op.id);
     this.#alias(op.id, row.id, { kind: "tile", tileId: op.tileId });
     this.#keep("atlas", key, row, merged("tile", row, op.fields, this.#origin(op)));
   }
 
   #link(link: TileLink): void {
     const key = linkKey(this.#a, link.squareId, link.tileId);
-    if (equal(this.#get(key, TileLink), link)) return;
+    if (equal(this.#sheet.get(key, TileLink), link)) return;
     this.touched.atlas = true;
-    this.#put(key, TileLink.parse(link));
+    this.#sheet.put(key, TileLink.parse(link));
   }
 
   #square(op: Extract<Op, { on: "square" }>): void {
@@ -199,7 +174,7 @@ export class Bench {
   #micrograph(op: Extract<Op, { on: "micrograph" }>): void {
     const id = this.#micrographId(op.stem);
     const key = micrographKey(this.#a, id);
-    const row = this.#get(key, Micrograph) ?? this.#newMicrograph(id, op);
+    const row = this.#sheet.get(key, Micrograph) ?? this.#newMicrograph(id, op);
     this.#alias(op.id, id, { kind: "micrograph", squareId: op.squareId, holeId: op.holeId });
     if (row.squareId !== op.squareId || row.holeId !== op.holeId) {
       // The same name below another square: a copy, and the first place stands.
@@ -209,10 +184,10 @@ export class Bench {
     if (next === row) return;
     if (next.uniqueId !== row.uniqueId) {
       if (row.uniqueId !== null) {
-        this.#drop(micrographByUniqueIdKey(row.uniqueId, this.#a, id));
+        this.#sheet.drop(micrographByUniqueIdKey(row.uniqueId, this.#a, id));
       }
       if (next.uniqueId !== null) {
-        this.#also(micrographByUniqueIdKey(next.uniqueId, this.#a, id), null);
+        this.#sheet.also(micrographByUniqueIdKey(next.uniqueId, this.#a, id), null);
       }
     }
     this.#setMicrograph(row, next);
@@ -221,7 +196,7 @@ export class Bench {
   /** An image of a square or a hole, or its preview: the row shows the latest image. */
   #image(op: Extract<Op, { on: "image" }>): void {
     const key = observationKey(this.#a, op.squareId, op.holeId, op.stem);
-    const known = this.#get(key, Observation);
+    const known = this.#sheet.get(key, Observation);
     const isPreview = op.source === "path";
     const next = Observation.parse({
       ...(known ?? { v: 1, squareId: op.squareId, holeId: op.holeId, stem: op.stem }),
@@ -231,7 +206,7 @@ export class Bench {
         takenAtMs: op.takenAtMs ?? null,
       }),
     });
-    if (!equal(known, next)) this.#put(key, next);
+    if (!equal(known, next)) this.#sheet.put(key, next);
     if (op.holeId === 0) {
       const row = this.#squareRow(op.squareId);
       this.#setSquare(row, this.#shown("square", row, next, op.squareFields ?? {}, op));
@@ -266,114 +241,114 @@ export class Bench {
 
   #withdrawSquare(squareId: number, source: Source): void {
     const key = squareKey(this.#a, squareId);
-    const row = this.#get(key, GridSquare);
+    const row = this.#sheet.get(key, GridSquare);
     if (row === null) return;
     const next = { ...withdrawn("square", row, source, this.context.nowMs) };
     if (Object.keys(next.sources).length > 0 || next.holes > 0) {
       return this.#setSquare(row, next);
     }
-    this.#drop(entityKey(row.id));
+    this.#sheet.drop(entityKey(row.id));
     this.#count(difference(squareShare(row), squareShare(null)));
     this.touched.squares.add(squareId);
-    this.#put(key, null);
+    this.#sheet.put(key, null);
   }
 
   #withdrawHole(squareId: number, holeId: number, source: Source): void {
     const key = holeKey(this.#a, squareId, holeId);
-    const row = this.#get(key, FoilHole);
+    const row = this.#sheet.get(key, FoilHole);
     if (row === null) return;
     const next = withdrawn("hole", row, source, this.context.nowMs);
     const { listed, seen } = next.exposures;
     if (Object.keys(next.sources).length > 0 || listed + seen > 0) return this.#setHole(row, next);
-    this.#drop(entityKey(row.id));
-    this.#put(holeByIdKey(this.#a, holeId), null);
+    this.#sheet.drop(entityKey(row.id));
+    this.#sheet.put(holeByIdKey(this.#a, holeId), null);
     this.#addToSquare(squareId, difference(holeShare(row), holeShare(null)));
     this.touched.holes++;
-    this.#put(key, null);
+    this.#sheet.put(key, null);
   }
 
   #withdrawMicrograph(stem: string, source: Source): void {
     const id = this.#micrographId(stem);
     const key = micrographKey(this.#a, id);
-    const row = this.#get(key, Micrograph);
+    const row = this.#sheet.get(key, Micrograph);
     if (row === null) return;
     const next = withdrawn("micrograph", row, source, this.context.nowMs);
     if (Object.keys(next.sources).length > 0) return this.#setMicrograph(row, next);
     this.#addToHole(row.squareId, row.holeId, exposureOf(row), exposureOf(null));
     this.#bump({ micrographs: -1 });
-    this.#drop(micrographByHoleKey(this.#a, row.squareId, row.holeId, id));
-    this.#drop(entityKey(id));
-    if (row.uniqueId !== null) this.#drop(micrographByUniqueIdKey(row.uniqueId, this.#a, id));
-    this.#put(micrographByStemKey(stem, this.#a), null);
+    this.#sheet.drop(micrographByHoleKey(this.#a, row.squareId, row.holeId, id));
+    this.#sheet.drop(entityKey(id));
+    if (row.uniqueId !== null) this.#sheet.drop(micrographByUniqueIdKey(row.uniqueId, this.#a, id));
+    this.#sheet.put(micrographByStemKey(stem, this.#a), null);
     this.touched.micrographs.add(id);
-    this.#put(key, null);
+    this.#sheet.put(key, null);
   }
 
   #withdrawTile(tileId: number): void {
     const key = tileKey(this.#a, tileId);
-    const row = this.#get(key, Tile);
+    const row = this.#sheet.get(key, Tile);
     if (row === null) return;
     this.touched.atlas = true;
-    this.#drop(entityKey(row.id));
-    this.#put(key, null);
+    this.#sheet.drop(entityKey(row.id));
+    this.#sheet.put(key, null);
   }
 
   #file(entry: FileEntry): void {
     const key = fileKey(entry.root, entry.path);
-    const known = this.#get(key, FileEntry);
+    const known = this.#sheet.get(key, FileEntry);
     const truncated = (one: FileEntry | null) => one?.state === "truncated" ? 1 : 0;
     const next = known === null ? entry : { ...entry, firstSeenAtMs: known.firstSeenAtMs };
     if (known !== null && equal({ ...known, changedAtMs: 0 }, { ...next, changedAtMs: 0 })) return;
     this.#bump({ filesTruncated: truncated(next) - truncated(known) });
     this.touched.files++;
-    this.#put(key, FileEntry.parse(next));
+    this.#sheet.put(key, FileEntry.parse(next));
   }
 
   #orphan({ orphan, parts, partsThere, partsBefore }: Extract<Op, { on: "orphan" }>): void {
     const key = orphanKeyOf(orphan);
-    const known = this.#get(key, Orphan);
+    const known = this.#sheet.get(key, Orphan);
     if (known === null && orphan.scope === this.context.acquisitionId) this.#bump({ orphans: 1 });
     this.touched.orphans++;
-    this.#put(key, Orphan.parse({ ...orphan, sinceMs: known?.sinceMs ?? orphan.sinceMs }));
+    this.#sheet.put(key, Orphan.parse({ ...orphan, sinceMs: known?.sinceMs ?? orphan.sinceMs }));
     for (const [i, text] of parts.entries()) {
-      this.#also(orphanPartKey(orphan.root, orphan.path, partsThere + i), text);
+      this.#sheet.also(orphanPartKey(orphan.root, orphan.path, partsThere + i), text);
     }
     for (let i = partsThere + parts.length; i < partsBefore; i++) {
-      this.#drop(orphanPartKey(orphan.root, orphan.path, i));
+      this.#sheet.drop(orphanPartKey(orphan.root, orphan.path, i));
     }
   }
 
   #adopted(orphan: Orphan, parts: number): void {
     const key = orphanKeyOf(orphan);
-    if (this.#get(key, Orphan) === null) return;
+    if (this.#sheet.get(key, Orphan) === null) return;
     if (orphan.scope === this.context.acquisitionId) this.#bump({ orphans: -1 });
     this.touched.orphans++;
-    for (let i = 0; i < parts; i++) this.#drop(orphanPartKey(orphan.root, orphan.path, i));
-    this.#put(key, null);
+    for (let i = 0; i < parts; i++) this.#sheet.drop(orphanPartKey(orphan.root, orphan.path, i));
+    this.#sheet.put(key, null);
   }
 
   #finding(finding: StoredFinding): void {
     const key = findingKeyOf(finding);
-    const known = this.#get(key, StoredFinding);
+    const known = this.#sheet.get(key, StoredFinding);
     if (known === null && finding.scope === this.context.acquisitionId) this.#bump({ findings: 1 });
     const next = known === null ? finding : { ...finding, firstSeenAtMs: known.firstSeenAtMs };
     if (known !== null && equal({ ...known, lastSeenAtMs: 0 }, { ...next, lastSeenAtMs: 0 })) {
       return;
     }
     this.touched.findings++;
-    this.#put(key, StoredFinding.parse(next));
+    this.#sheet.put(key, StoredFinding.parse(next));
   }
 
   #findingOver(finding: StoredFinding): void {
     const key = findingKeyOf(finding);
-    if (this.#get(key, StoredFinding) === null) return;
+    if (this.#sheet.get(key, StoredFinding) === null) return;
     if (finding.scope === this.context.acquisitionId) this.#bump({ findings: -1 });
     this.touched.findings++;
-    this.#put(key, null);
+    this.#sheet.put(key, null);
   }
 
   #squareRow(squareId: number, id?: string): GridSquare {
-    return this.#get(squareKey(this.#a, squareId), GridSquare) ??
+    return this.#sheet.get(squareKey(this.#a, squareId), GridSquare) ??
       GridSquare.parse({
         ...this.#newRow(id),
         squareId,
@@ -386,7 +361,7 @@ export class Bench {
   }
 
   #holeRow(squareId: number, holeId: number, id?: string): FoilHole {
-    return this.#get(holeKey(this.#a, squareId, holeId), FoilHole) ??
+    return this.#sheet.get(holeKey(this.#a, squareId, holeId), FoilHole) ??
       FoilHole.parse({
         ...this.#newRow(id),
         squareId,
@@ -398,7 +373,7 @@ export class Bench {
   #setSquare(row: GridSquare, given: GridSquare): void {
     const { squareId } = row;
     const key = squareKey(this.#a, squareId);
-    const isNew = this.#get(key, GridSquare) === null;
+    const isNew = this.#sheet.get(key, GridSquare) === null;
     const next = given.sources["square-metadata"] !== undefined && given.lowMag
       ? { ...given, lowMag: false }
       : given;
@@ -406,31 +381,31 @@ export class Bench {
     if (isNew) this.#refer(next.id, { kind: "square", squareId });
     this.touched.squares.add(squareId);
     this.#count(difference(squareShare(isNew ? null : row), squareShare(next)));
-    this.#put(key, next);
+    this.#sheet.put(key, next);
   }
 
   #setHole(row: FoilHole, next: FoilHole): void {
     const { squareId, holeId } = row;
     const key = holeKey(this.#a, squareId, holeId);
-    const isNew = this.#get(key, FoilHole) === null;
+    const isNew = this.#sheet.get(key, FoilHole) === null;
     if (next === row && !isNew) return;
     if (isNew) {
       this.#refer(next.id, { kind: "hole", squareId, holeId });
-      this.#put(holeByIdKey(this.#a, holeId), squareId);
+      this.#sheet.put(holeByIdKey(this.#a, holeId), squareId);
     }
     this.touched.holes++;
     this.touched.squares.add(squareId);
     this.#addToSquare(squareId, difference(holeShare(isNew ? null : row), holeShare(next)));
-    this.#put(key, next);
+    this.#sheet.put(key, next);
   }
 
   #setMicrograph(row: Micrograph, next: Micrograph): void {
     const key = micrographKey(this.#a, row.id);
-    const isNew = this.#get(key, Micrograph) === null;
+    const isNew = this.#sheet.get(key, Micrograph) === null;
     if (isNew) {
       this.#refer(row.id, { kind: "micrograph", squareId: row.squareId, holeId: row.holeId });
-      this.#put(micrographByStemKey(row.stem, this.#a), row.id);
-      this.#also(micrographByHoleKey(this.#a, row.squareId, row.holeId, row.id), null);
+      this.#sheet.put(micrographByStemKey(row.stem, this.#a), row.id);
+      this.#sheet.also(micrographByHoleKey(this.#a, row.squareId, row.holeId, row.id), null);
       this.#bump({ micrographs: 1 });
     }
     this.touched.micrographs.add(row.id);
@@ -442,9 +417,9 @@ export class Bench {
     );
     const counts = this.#countsRow();
     if (next.acquiredAtMs !== null && next.acquiredAtMs > (counts.lastExposureAtMs ?? -Infinity)) {
-      this.#put(countKey(this.#a), { ...counts, lastExposureAtMs: next.acquiredAtMs });
+      this.#sheet.put(countKey(this.#a), { ...counts, lastExposureAtMs: next.acquiredAtMs });
     }
-    this.#put(key, next);
+    this.#sheet.put(key, next);
   }
 
   /** The hole an exposure belongs to, made where it is not here, gains the difference. */
@@ -491,7 +466,7 @@ export class Bench {
     this.#bump(sums);
     const now = this.#countsRow();
     const { exposures } = counts;
-    this.#put(countKey(this.#a), {
+    this.#sheet.put(countKey(this.#a), {
       ...now,
       exposures: { ...exposures, listed: exposures.listed + listed, seen: exposures.seen + seen },
       changedAtMs: this.context.nowMs,
@@ -504,11 +479,11 @@ export class Bench {
     for (const [name, by] of Object.entries(gain)) {
       (counts as unknown as Record<string, number>)[name]! += by;
     }
-    this.#put(countKey(this.#a), counts);
+    this.#sheet.put(countKey(this.#a), counts);
   }
 
   #countsRow(): Counts {
-    return this.#get(countKey(this.#a), Counts) ?? emptyCounts(this.context.nowMs);
+    return this.#sheet.get(countKey(this.#a), Counts) ?? emptyCounts(this.context.nowMs);
   }
 
   #newRow(id: string | undefined) {
@@ -551,7 +526,7 @@ export class Bench {
   }
 
   #refer(id: string, ref: Omit<EntityRef, "v" | "acquisitionId">): void {
-    this.#also(entityKey(id), { v: 1, acquisitionId: this.#a, ...ref });
+    this.#sheet.also(entityKey(id), { v: 1, acquisitionId: this.#a, ...ref });
   }
 
   /** A further name for a row that is here already. */
@@ -566,7 +541,7 @@ export class Bench {
   /** @throws {PlanStale} when the name has another id by now. */
   #micrographId(stem: string): string {
     const id = this.context.stems.get(stem)!;
-    const stored = this.#get(micrographByStemKey(stem, this.#a), asText);
+    const stored = this.#sheet.get(micrographByStemKey(stem, this.#a), asText);
     if (stored !== null && stored !== id) throw new PlanStale(`"${stem}" has an id already`);
     return id;
   }
@@ -574,7 +549,7 @@ export class Bench {
   #keep(what: "atlas", key: Deno.KvKey, row: object, next: object): void {
     if (next === row) return;
     this.touched[what] = true;
-    this.#put(key, next);
+    this.#sheet.put(key, next);
   }
 
   #origin({ source, path }: { source: Source; path: string }): Origin {
@@ -585,40 +560,6 @@ export class Bench {
     const { acquisitionId } = this.context;
     if (acquisitionId === null) throw new TypeError("These files have no acquisition");
     return acquisitionId;
-  }
-
-  #get<T>(key: Deno.KvKey, schema: { parse(value: unknown): T }): T | null {
-    const row = this.#row(key);
-    if (row.after === null) return null;
-    if (!row.checked) {
-      const value = schema.parse(row.before);
-      this.#rows.set(JSON.stringify(key), { key, before: value, after: value, checked: true });
-      return value;
-    }
-    return row.after as T;
-  }
-
-  #put(key: Deno.KvKey, value: unknown): void {
-    const row = this.#row(key);
-    row.after = value;
-    row.checked = true;
-    this.#changes++;
-  }
-
-  #row(key: Deno.KvKey): Row {
-    const row = this.#rows.get(JSON.stringify(key));
-    if (row === undefined) throw new TypeError(`${JSON.stringify(key)} was not read`);
-    return row;
-  }
-
-  /** A key that nothing is decided on: an index, a reference. */
-  #also(key: Deno.KvKey, value: unknown): void {
-    this.#extra.push([key, value]);
-    this.#changes++;
-  }
-
-  #drop(key: Deno.KvKey): void {
-    this.#removed.push(key);
   }
 }
 
