@@ -10,7 +10,9 @@ const COMMON =
  * a port of its own. Anything else is given on as it came.
  */
 export function toSmartem(request: Request, base: string): Request {
-  const url = new URL(request.url);
+  // The server builds the address from the header as it came: `localhost:99999` makes none.
+  const url = URL.parse(request.url);
+  if (url === null) return request;
   const { pathname } = url;
   const isOwn = pathname === SMARTEM_BASE || pathname.startsWith(`${SMARTEM_BASE}/`);
   if (isOwn) return request;
