@@ -9,7 +9,7 @@ const DOMAIN_ARROWS: Record<string, string[]> = {
   fresh: [],
   auth: [],
   devices: ["auth"],
-  locks: ["devices"],
+  locks: ["devices", "auth"],
   coordination: ["locks"],
   alarms: ["auth"],
   telemetry: ["devices", "alarms", "auth"],
