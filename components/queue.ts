@@ -31,27 +31,64 @@ export function inTheWayOf(
   return runs.find(meets) ?? (runs.length < concurrency ? null : runs.at(-1) ?? null);
 }
 
-/** Waiting experiments a page shows; the queue may hold thousands. */
+/** Waiting experiments a page shows at first, and more at each asking; the queue may hold thousands. */
 export const WAITING_SHOWN = 200;
+/** More rows than these are slow to move and of no use to anybody. */
+export const WAITING_MOST = 2000;
 
-/** The queue and the last ended experiments, asked for anew. `null` when the instrument does not answer. */
+/** How many an address asks for: `shown`, in whole pages. */
+export function waitingShown(asked: string | null): number {
+  const pages = Math.ceil(Number(asked ?? 0) / WAITING_SHOWN);
+  if (!Number.isSafeInteger(pages)) return WAITING_SHOWN;
+  return Math.min(WAITING_MOST, Math.max(1, pages) * WAITING_SHOWN);
+}
+
+/**
+ * The queue, its foremost `shown`, and the last ended experiments, asked for anew. `null` when the
+ * instrument does not answer.
+ */
 export async function fetchBoard(
   ended: { limit: number },
+  shown: number = WAITING_SHOWN,
 ): Promise<QueueView & { readonly ended: ShownExperiment[]; readonly next: number | null } | null> {
   const query = new URLSearchParams({
     state: "completed,failed,cancelled,timed_out,interrupted",
     limit: String(ended.limit),
   });
   const replies = await Promise.all([
-    fetch(`/api/v1/queue?limit=${WAITING_SHOWN}`),
+    fetchQueue(shown),
     fetch(`/api/v1/experiments?${query}`),
   ]).catch(() => null);
-  if (replies === null || !replies.every(({ ok }) => ok)) return null;
-  const [queue, list] = await Promise.all(replies.map((reply) => reply.json())) as [
-    QueueView,
-    { experiments: ShownExperiment[]; next: number | null },
-  ];
+  if (replies === null) return null;
+  const [queue, reply] = replies;
+  if (queue === null || !reply.ok) return null;
+  const list = await reply.json() as { experiments: ShownExperiment[]; next: number | null };
   return { ...queue, ended: list.experiments, next: list.next };
+}
+
+/**
+ * The foremost `shown` of the queue, all of one version of it. Where it changes between two pages, those
+ * read so far: of the change the page hears anyway, and asks anew.
+ */
+async function fetchQueue(shown: number): Promise<QueueView | null> {
+  type Page = QueueView & { readonly next: string | null };
+  const read = async (cursor: string | null): Promise<Page | null> => {
+    const more = cursor === null ? "" : `&cursor=${cursor}`;
+    const reply = await fetch(`/api/v1/queue?limit=${WAITING_SHOWN}${more}`);
+    return reply.ok ? await reply.json() : null;
+  };
+  const first = await read(null);
+  if (first === null) return null;
+  const waiting = [...first.waiting];
+  const estimates = { ...first.estimates };
+  for (let { next } = first; next !== null && waiting.length < shown;) {
+    const page = await read(next);
+    if (page === null || page.version !== first.version) break;
+    waiting.push(...page.waiting);
+    Object.assign(estimates, page.estimates);
+    next = page.next;
+  }
+  return { ...first, waiting, estimates };
 }
 
 const GATHER_MS = 150;

@@ -11,6 +11,8 @@ import {
   placeForKey,
   type QueueView,
   type Told,
+  WAITING_MOST,
+  WAITING_SHOWN,
 } from "../components/queue.ts";
 import { followDrag } from "../components/queue_drag.ts";
 import { QueueRow } from "../components/QueueRow.tsx";
@@ -18,6 +20,8 @@ import { RunTable } from "../components/RunTable.tsx";
 
 interface Props {
   queue: QueueView;
+  /** How many of those that wait are shown at most. */
+  shown: number;
   /** The last that ended. */
   ended: ShownExperiment[];
   viewer: Viewer;
@@ -42,7 +46,7 @@ export default function ExperimentBoard(props: Props) {
   const moves = useRef<Promise<void>>(Promise.resolve());
 
   async function refresh() {
-    const found = await fetchBoard({ limit: Math.max(props.ended.length, 5) });
+    const found = await fetchBoard({ limit: Math.max(props.ended.length, 5) }, props.shown);
     // An older answer than the one that is shown came late.
     if (found === null || found.version < board.value.version) return;
     const active = document.activeElement;
@@ -200,10 +204,20 @@ export default function ExperimentBoard(props: Props) {
             </tbody>
           </table>
           {waitingCount > waiting.length && (
-            <p class="sub">
-              {waitingCount - waiting.length} more wait behind these; their owners find them under
-              {" "}
-              <a href="/experiments/mine">Mine</a>.
+            <p class="row">
+              <span class="sub">{waitingCount - waiting.length} more wait behind these.</span>
+              {waiting.length < WAITING_MOST
+                ? (
+                  <a
+                    class="btn"
+                    href={`/experiments?shown=${waiting.length + WAITING_SHOWN}#${`grip-${
+                      waiting.at(-1)!.id
+                    }`}`}
+                  >
+                    Show {Math.min(WAITING_SHOWN, waitingCount - waiting.length)} more
+                  </a>
+                )
+                : <a class="btn" href="/experiments/mine">Find yours under Mine</a>}
             </p>
           )}
         </section>

@@ -1,6 +1,6 @@
 import { ExperimentTabs } from "../../components/ExperimentTabs.tsx";
 import { Icon } from "../../components/Icon.tsx";
-import { WAITING_SHOWN } from "../../components/queue.ts";
+import { waitingShown } from "../../components/queue.ts";
 import ExperimentBoard from "../../islands/ExperimentBoard.tsx";
 import { publicView, TERMINAL } from "../../lib/experiments/mod.ts";
 import { define } from "../../lib/instrument/mod.ts";
@@ -22,7 +22,8 @@ export default define.page<typeof handler>(async function ExperimentsPage(ctx) {
   // Read in one go, so that the version is that of what is shown.
   const version = experiments.queueVersion();
   const runs = experiments.runs().map(shown);
-  const waiting = experiments.queuePage(WAITING_SHOWN).experiments;
+  const most = waitingShown(url.searchParams.get("shown"));
+  const waiting = experiments.queuePage(most).experiments;
   const queue = {
     version,
     running: runs[0] ?? null,
@@ -49,6 +50,7 @@ export default define.page<typeof handler>(async function ExperimentsPage(ctx) {
       </div>
       <ExperimentBoard
         queue={{ ...queue, estimates }}
+        shown={most}
         ended={ended.experiments.map(shown)}
         viewer={viewerOf(ctx)}
         stale={url.searchParams.has("stale")}
