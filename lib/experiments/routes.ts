@@ -221,7 +221,8 @@ export const queueRoute = createRoute({
       "What runs and what waits, foremost first",
       z.object({
         version: z.number().int(),
-        running: ExperimentReply.nullable().openapi({ description: "The first of `runs`" }),
+        /** The first of `runs`. A description beside it would take its null away in the document. */
+        running: ExperimentReply.nullable(),
         runs: z.array(ExperimentReply).openapi({ description: "All that run, by number" }),
         concurrency: z.number().int().openapi({ description: "How many may run", example: 1 }),
         waiting: z.array(ExperimentReply),
