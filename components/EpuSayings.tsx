@@ -50,7 +50,9 @@ export function EpuSayings({ others, count, clock, words }: Props) {
                   {one.expectedGain === null ? "—" : formatNumber(one.expectedGain, 1)}
                 </td>
                 <td>
-                  <span class={stateChip(one.state)}>{one.state}</span>
+                  {one.role === "shadow" && one.state === "waiting"
+                    ? <span class="chip">kept to compare</span>
+                    : <span class={stateChip(one.state)}>{one.state}</span>}
                   {one.why !== null && <small class="why">{one.why}</small>}
                 </td>
                 <td>
