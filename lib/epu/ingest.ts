@@ -1,45 +1,19 @@
 import type { Clock } from "../clock.ts";
-import { newId } from "../ids.ts";
 import { ContentionError, type Kv, KvUnavailable } from "../kv.ts";
 import type { Log } from "../log.ts";
 import { accept } from "../result.ts";
 import { Turns } from "../turns.ts";
-import { emptyCounts } from "./counts.ts";
 import { FindingBook } from "./findings.ts";
 import { Folders } from "./files.ts";
 import { atlasFindings, chooseAtlas, type DriveMapping } from "./ingest_atlas.ts";
 import type { Op } from "./ingest_ops.ts";
 import { changeEvent, hasEntities } from "./ingest_event.ts";
 import { Committer, type OpGroup } from "./ingest_commit.ts";
-import { factsOf, type FileSays, sessionFields } from "./ingest_facts.ts";
-import {
-  acquisitionByEpuKey,
-  acquisitionKey,
-  atlasKey,
-  countKey,
-  entityKey,
-  folderKey,
-  folderScope,
-  holeByIdKey,
-  holeKey,
-  linkKey,
-  micrographByHoleKey,
-  micrographKey,
-  naturalKeyOf,
-  squareKey,
-  tileKey,
-} from "./keys.ts";
-import {
-  Acquisition,
-  type Atlas,
-  type FileEntry,
-  type FoilHole,
-  type GridSquare,
-  type Micrograph,
-  type Orphan,
-  type Tile,
-  type TileLink,
-} from "./model.ts";
+import { acquisitionFor } from "./ingest_session.ts";
+import { withdrawals } from "./ingest_withdraw.ts";
+import { factsOf, type FileSays } from "./ingest_facts.ts";
+import { acquisitionKey, atlasKey, folderScope, holeByIdKey, holeKey, squareKey } from "./keys.ts";
+import { Acquisition, type Atlas, type FileEntry, type Orphan } from "./model.ts";
 import { OrphanBook } from "./orphans.ts";
 import type { SessionFile } from "./read/files.ts";
 import { fileKindOf } from "./read/mod.ts";
@@ -335,7 +309,9 @@ export class Ingest {
     for (const statement of facts.statements) {
       groups.push(await this.#withAdoptees(a, statement, made));
     }
-    if (facts.retract !== null) groups.push(...await this.#withdrawals(a, facts, facts.retract));
+    if (facts.retract !== null) {
+      groups.push(...await withdrawals(this.#store, a, facts, facts.retract));
+    }
     const waited = this.orphans.find(taken.root, taken.path);
     groups.push([
       ...(waited === null ? [] : [await this.#adoptedOp(waited)]),
@@ -372,6 +348,10 @@ export class Ingest {
 
   async #adoptedOp(orphan: Orphan): Promise<Op> {
     return { on: "adopted", orphan, parts: await this.orphans.partsOf(orphan) };
+  }
+
+  get #store() {
+    return { kv: this.options.kv, committer: this.committer };
   }
 
   /** The file's manifest entry, and what a person should know of it. */
@@ -572,64 +552,13 @@ export class Ingest {
   async #takeSession(taken: Taken, file: SessionFile): Promise<void> {
     const named = fileKindOf(taken.path);
     const folder = named.kind === "session" ? named.folder : "";
-    const a = await this.#acquisitionFor(taken.root, folder, file);
+    const { kv, clock } = this.options;
+    const here = this.folders.acquisitionOf(taken.root, folder);
+    const a = await acquisitionFor({ kv, clock, here }, taken.root, folder, file);
+    this.folders.put(taken.root, folder, a);
     await this.#takeMany(a, [taken]);
     await this.#adoptFolder(a, taken.root, folder);
     await this.#joinAtlas(a);
-  }
-
-  /** Found again by what stays when a folder moves, or made. */
-  async #acquisitionFor(root: string, folder: string, file: SessionFile): Promise<string> {
-    const { kv, clock } = this.options;
-    const fields = sessionFields(file, root, folder);
-    const isNameless = fields.name === "" && fields.epuId === null && fields.startedAtMs === null;
-    const natural = naturalKeyOf(
-      isNameless ? { ...fields, name: folderScope(root, folder) } : fields,
-    );
-    const here = this.folders.acquisitionOf(root, folder);
-    const fresh = newId(clock);
-    const nowMs = clock.nowMs();
-    const keys = [acquisitionByEpuKey(natural), folderKey(root, folder)];
-    if (here !== null) keys.push(acquisitionKey(here));
-    const done = await kv.transact<string, never>(keys, ([byEpu, inFolder, hereRow]) => {
-      const known = byEpu!.value === null ? null : String(byEpu!.value);
-      // EPU fills its session in steps: the same id in the same folder is the same session.
-      const row = hereRow?.value == null ? null : Acquisition.parse(hereRow.value);
-      const grown = known === null && row !== null &&
-        (row.epuId === null || row.epuId === fields.epuId);
-      const id = known ?? (grown ? row.id : fresh);
-      const set: [Deno.KvKey, unknown][] = [];
-      if (known === null) set.push([acquisitionByEpuKey(natural), id]);
-      const placed = inFolder!.value as { acquisitionId: string } | null;
-      if (placed?.acquisitionId !== id) {
-        set.push([folderKey(root, folder), { v: 1, acquisitionId: id }]);
-      }
-      if (known === null && !grown) {
-        const made = Acquisition.parse({
-          v: 1,
-          id,
-          acquisitionId: id,
-          inferred: true,
-          sources: {},
-          createdAtMs: nowMs,
-          changedAtMs: nowMs,
-          name: fields.name,
-          state: "started",
-          folder,
-          areas: [],
-          squaresListed: null,
-        });
-        set.push(
-          [acquisitionKey(id), made],
-          [countKey(id), emptyCounts(nowMs)],
-          [entityKey(id), { v: 1, kind: "acquisition", acquisitionId: id }],
-        );
-      }
-      return accept({ value: id, set });
-    });
-    const id = done.ok ? done.value : fresh;
-    this.folders.put(root, folder, id);
-    return id;
   }
 
   /** Those who waited for the session of this folder. */
@@ -717,67 +646,10 @@ export class Ingest {
       for (const statement of others) {
         groups.push(await this.#withAdoptees(a, statement, made));
       }
-      groups.push(...await this.#withdrawals(a, facts, { of: "atlas" }), [atlas!]);
+      groups.push(...await withdrawals(this.#store, a, facts, { of: "atlas" }), [atlas!]);
     }
     await this.#write(a, groups, true);
     if (name !== null) this.#joined.set(a, name);
-  }
-
-  /** What earlier forms of a file said and this one does not. */
-  async #withdrawals(
-    a: string,
-    { statements }: FileSays,
-    retract: NonNullable<FileSays["retract"]>,
-  ): Promise<OpGroup[]> {
-    const { kv } = this.options;
-    const groups: OpGroup[] = [];
-    const said = new Set<string>();
-    for (const one of statements) {
-      if (one.on === "square") said.add(`s${one.squareId}`);
-      else if (one.on === "hole") said.add(`h${one.holeId}`);
-      else if (one.on === "micrograph") said.add(`m${one.stem}`);
-      else if (one.on === "tile") said.add(`t${one.tileId}`);
-      else if (one.on === "link") said.add(`l${one.link.squareId}/${one.link.tileId}`);
-    }
-    if (retract.of === "square") {
-      const { squareId } = retract;
-      const source = "square-metadata";
-      const ids: string[] = [];
-      for await (const { key } of kv.list({ prefix: micrographByHoleKey(a, squareId) })) {
-        ids.push(String(key.at(-1)));
-      }
-      for (const { value } of await this.committer.read(ids.map((id) => micrographKey(a, id)))) {
-        if (value === null) continue;
-        const { stem, holeId, listed } = value as Micrograph;
-        if (!listed || said.has(`m${stem}`)) continue;
-        groups.push([{ on: "withdraw-micrograph", squareId, holeId, stem, source }]);
-      }
-      for await (const { value } of kv.list({ prefix: holeKey(a, squareId) })) {
-        const { holeId, sources } = value as FoilHole;
-        if (sources[source] === undefined || said.has(`h${holeId}`)) continue;
-        groups.push([{ on: "withdraw-hole", squareId, holeId, source }]);
-      }
-      return groups;
-    }
-    const source = retract.of;
-    for await (const { value } of kv.list({ prefix: squareKey(a) })) {
-      const { squareId, sources } = value as GridSquare;
-      if (sources[source] === undefined || said.has(`s${squareId}`)) continue;
-      groups.push([{ on: "withdraw-square", squareId, source }]);
-    }
-    if (retract.of === "session") return groups;
-    for await (const { value } of kv.list({ prefix: tileKey(a) })) {
-      const { tileId, sources } = value as Tile;
-      if (sources.atlas === undefined || said.has(`t${tileId}`)) continue;
-      groups.push([{ on: "withdraw-tile", tileId }]);
-    }
-    for await (const { value } of kv.list({ prefix: linkKey(a) })) {
-      const { squareId, tileId } = value as TileLink;
-      if (!said.has(`l${squareId}/${tileId}`)) {
-        groups.push([{ on: "withdraw-link", squareId, tileId }]);
-      }
-    }
-    return groups;
   }
 
   /** What was cut off between a session or a parent and those who waited for it. */
