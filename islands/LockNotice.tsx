@@ -11,21 +11,31 @@ interface Props {
   clock: PageClock;
 }
 
+/** Where a loss is kept until it was seen: whoever goes to another page is told there as well. */
+const UNSEEN = "locks.lost";
+
 /** Says on every page that this person's lock was lost, or that somebody asks for it. */
 export default function LockNotice({ actor, clock }: Props) {
   const told = useSignal<LiveEvent | null>(null);
-  useEffect(() =>
-    hearEvents((event) => {
+  function tell(event: LiveEvent | null) {
+    told.value = event;
+    if (event?.type === "lock.lost") sessionStorage.setItem(UNSEEN, JSON.stringify(event));
+    else if (event === null) sessionStorage.removeItem(UNSEEN);
+  }
+  useEffect(() => {
+    told.value = unseen(actor);
+    return hearEvents((event) => {
       const { type, data, subject } = event;
-      if (type === "lock.lost" && actorIn(data["lostBy"]) === actor) told.value = event;
+      if (type === "lock.lost" && actorIn(data["lostBy"]) === actor) tell(event);
       else if (type === "lock.preempt_requested" && actorIn(data["holder"]) === actor) {
-        told.value = event;
+        tell(event);
       } else if (type.startsWith("lock.") && told.value?.subject === subject) {
         // A request is over with whatever comes next; a loss, once the device is one's own again.
         const isOver = told.value.type !== "lock.lost" || actorIn(data["holder"]) === actor;
-        if (isOver) told.value = null;
+        if (isOver) tell(null);
       }
-    }), []);
+    });
+  }, []);
   const event = told.value;
   if (event === null) return null;
   const lost = event.type === "lock.lost";
@@ -39,9 +49,18 @@ export default function LockNotice({ actor, clock }: Props) {
         <Time atMs={event.atMs} clock={clock} />
       </span>
       <a class="btn" href="/locks">{lost ? "Locks" : "Answer"}</a>
-      <button class="btn btn-quiet" type="button" onClick={() => told.value = null}>Seen</button>
+      <button class="btn btn-quiet" type="button" onClick={() => tell(null)}>Seen</button>
     </section>
   );
+}
+
+/** The loss this person was told of in this tab and has not put away. */
+function unseen(actor: string): LiveEvent | null {
+  const kept = sessionStorage.getItem(UNSEEN);
+  if (kept === null) return null;
+  const event: LiveEvent = JSON.parse(kept);
+  // Somebody else may have logged in since.
+  return actorIn(event.data["lostBy"]) === actor ? event : null;
 }
 
 function actorIn(holder: unknown): string | null {

@@ -66,6 +66,15 @@ Deno.test({
       assert.equal(locks.holder("stirrer")?.actor, "user:bo");
     });
 
+    await t.step("a loss is told on the next page too, until it was seen", async () => {
+      await anna.open(`${url}/alarms`);
+      await anna.page.getByText("You lost a lock").waitFor();
+      await anna.page.getByRole("button", { name: "Seen" }).click();
+      await anna.page.getByText("You lost a lock").waitFor({ state: "detached" });
+      await anna.open(`${url}/devices`);
+      assert.equal(await anna.page.getByText("You lost a lock").count(), 0);
+    });
+
     await t.step("the history says all of it", async () => {
       await bo.open(`${url}/locks/stirrer`);
       const rows = await bo.page.locator(".lock-table tbody tr th").allInnerTexts();
