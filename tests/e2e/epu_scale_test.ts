@@ -216,7 +216,8 @@ Deno.test({
     });
 
     console.log(`    ${took.join(", ")}`);
-    assert.deepEqual(visit.problems(), []);
+    // The long session's squares have no pictures.
+    assert.deepEqual(visit.problems(LONG ? [/404/] : []), []);
     assert.deepEqual(running.complaints, []);
   },
 });
