@@ -9,7 +9,17 @@ import WhenReady from "../islands/WhenReady.tsx";
 import { define, type Instrument } from "../lib/instrument/mod.ts";
 import { readerOf } from "./(_parts)/reader.ts";
 
-const SHEETS = ["tokens", "shell", "parts", "charts", "pages", "experiments", "locks", "epu", "epu_steering"];
+const SHEETS = [
+  "tokens",
+  "shell",
+  "parts",
+  "charts",
+  "pages",
+  "experiments",
+  "locks",
+  "epu",
+  "epu_steering",
+];
 
 /** The frame of every page; all of it works as links and forms with scripts off. */
 export default define.page(async function App(ctx) {
