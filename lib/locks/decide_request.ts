@@ -72,9 +72,6 @@ function decide(draft: Draft, request: Request): RequestDecision {
     }
     return { kind: "granted", lock: own.lock, created: false };
   }
-  if (draft.table.waiters.size >= draft.limits.waitersMax) {
-    return refused({ kind: "queue-full", waiting: draft.table.waiters.size });
-  }
   return inLine(draft, waiterFor(draft, { ...request, ask }, once));
 }
 
@@ -196,6 +193,12 @@ function inLine(draft: Draft, waiter: Waiter): RequestDecision {
   if (!waits) {
     draft.forget(waiter);
     return refused(deviceLocked(blockersOf(table, waiter), draft.now));
+  }
+  // Who is granted at once, or holders are asked for, takes no place of those who only wait.
+  const others = table.waiters.size - 1;
+  if (came === "blocked" && others >= draft.limits.waitersMax) {
+    draft.forget(waiter);
+    return refused({ kind: "queue-full", waiting: others });
   }
   const { ask, owner } = waiter;
   draft.record("queued", { id: waiter.id, ...ask, owner }, { reason: ask.reason });

@@ -199,3 +199,25 @@ Deno.test("a refusal that meets hundreds names the first and says how many they 
   assert.deepEqual([conflicts.length, conflicts_total], [64, 90]);
   assert.equal(retry_after_ms, 30_000);
 });
+
+Deno.test("a full line keeps nobody from what is free, nor maintenance from what is held", async () => {
+  const { locks, pass, close } = await openRig({ waitersMax: 3 });
+  const own = granted(await ask(locks, ANNA, ["pump"], { leaseMs: 600_000 }));
+  const more = { waitMs: 300_000 };
+  for (const name of ["w1", "w2", "w3"]) {
+    assert.ok((await ask(locks, person(name), ["pump"], more, { respondAsync: true })).ok);
+  }
+  const fourth = await ask(locks, BO, ["pump"], more, { respondAsync: true });
+  assert.equal(refusalOf(fourth), "queue-full");
+  assert.equal(refusalOf(await ask(locks, BO, ["pump"])), "device-locked");
+  granted(await ask(locks, BO, ["led"]));
+  const type = "MAINTENANCE";
+  granted(await ask(locks, person("cy"), ["pump"], { type }));
+  assert.equal(locks.get(own.lock.id).ok, false);
+  const running = granted(await ask(locks, ANNA, ["valve"], { type: "QUEUE_EXECUTING" }));
+  const asked = ask(locks, person("cy"), ["valve"], { type });
+  await pass(5000);
+  granted(await asked);
+  assert.equal(locks.get(running.lock.id).ok, false);
+  await close();
+});
