@@ -364,8 +364,8 @@ export function smartemCompat(smartem: Smartem): Hono<HoldfastEnv> {
   for (const page of ["docs", "redoc"]) {
     api.get(`${SMARTEM_BASE}/${page}`, (c) => c.redirect("/docs", 302));
   }
-  api.all(SMARTEM_BASE, (c) => c.json({ detail: "Not Found" }, 404));
-  api.all(`${SMARTEM_BASE}/*`, (c) => c.json({ detail: "Not Found" }, 404));
+  api.get(SMARTEM_BASE, (c) => c.json({ detail: "Not Found" }, 404));
+  api.get(`${SMARTEM_BASE}/*`, (c) => c.json({ detail: "Not Found" }, 404));
   return api;
 }
 
