@@ -7,7 +7,8 @@ const PATHS = {
   locks: "M6 11h12v9H6z M8.5 11V8a3.5 3.5 0 0 1 7 0v3",
   alarms: "M12 4 2.8 19.5h18.4z M12 10v4.5 M12 17.2v.3",
   events: "M8 6h12 M8 12h12 M8 18h12 M4 6h.01 M4 12h.01 M4 18h.01",
-  "cryo-em": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z M8.5 8.5h2v2h-2z M13.5 8.5h2v2h-2z M8.5 13.5h2v2h-2z M13.5 13.5h2v2h-2z",
+  "cryo-em":
+    "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z M8.5 8.5h2v2h-2z M13.5 8.5h2v2h-2z M8.5 13.5h2v2h-2z M13.5 13.5h2v2h-2z",
   settings: "M4 7h9 M17 7h3 M15 5v4 M4 17h3 M11 17h9 M9 15v4",
   search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13z M15.5 15.5 20 20",
   download: "M12 4v11 M7.5 11 12 15.5 16.5 11 M4 20h16",

@@ -130,7 +130,10 @@ export default define.page(async function MicrographPage(ctx) {
                 ["Stage", onStage(one.stageXM, one.stageYM)],
                 ["Area", one.areaId],
                 ["Movie", one.moviePath === null ? null : <code key="movie">{one.moviePath}</code>],
-                ["EPU’s unique id", one.uniqueId === null ? null : <code key="id">{one.uniqueId}</code>],
+                [
+                  "EPU’s unique id",
+                  one.uniqueId === null ? null : <code key="id">{one.uniqueId}</code>,
+                ],
               ]}
             />
           </details>
