@@ -14,7 +14,7 @@ import { security } from "../lib/security.ts";
 import { API_BASE, nativeApi } from "./api.ts";
 import { originals } from "./compat.ts";
 import { locksFaceShapes } from "./compat_coordination.ts";
-import { smartemShapes } from "./compat_smartem.ts";
+import { smartemCompat, smartemShapes } from "./compat_smartem.ts";
 
 export interface Site {
   /** Folder that holds `_fresh/` and `static/`. */
@@ -55,6 +55,7 @@ export async function buildApp(
       asset,
     }),
   );
+  app.route("/", smartemCompat(instrument.smartem));
   app.route("/", originals(instrument));
   app.all("/api/*", problemNotFound);
 

@@ -3,12 +3,10 @@ import type { NodeDevices } from "../lib/compat/mod.ts";
 import type { Coordination } from "../lib/coordination/mod.ts";
 import type { HoldfastEnv } from "../lib/http.ts";
 import type { Kv } from "../lib/kv.ts";
-import type { Smartem } from "../lib/smartem/mod.ts";
 import { coordinationCompat, locksFaceOnly } from "./compat_coordination.ts";
 import { hubCompat } from "./compat_hub.ts";
 import { nodeCompat } from "./compat_node.ts";
 import { nodeRunsCompat } from "./compat_node_runs.ts";
-import { smartemCompat } from "./compat_smartem.ts";
 import { webCompat, type WebSources } from "./compat_web.ts";
 
 /** The part of the instrument the originals' paths need. */
@@ -19,16 +17,14 @@ export interface OriginalsSources extends WebSources {
   };
   readonly kv: Kv;
   readonly coordination: Coordination;
-  readonly smartem: Smartem;
 }
 
 /**
- * The paths of the systems Holdfast replaces, on every port. Where they gave one path different meanings,
+ * The paths of the bioreactor's systems and of the lock service that Holdfast replaces, on every port. Where they gave one path different meanings,
  * the listener's face decides; without one the hub's shape stands.
  */
 export function originals(sources: OriginalsSources): Hono<HoldfastEnv> {
   return new Hono<HoldfastEnv>()
-    .route("/", smartemCompat(sources.smartem))
     .route("/", coordinationCompat(sources.coordination))
     .route("/", webCompat(sources))
     .route("/", nodeRunsCompat(sources))

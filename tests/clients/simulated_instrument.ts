@@ -52,7 +52,10 @@ export async function simulatedInstrument(ask: SimulationAsk): Promise<Simulated
     return next();
   });
   app.route("/api/v1", devicesApi(devices));
-  app.route("/", nodeCompat({ devices, clock: systemClock }));
+  app.route(
+    "/",
+    nodeCompat({ devices, clock: systemClock, config: { compat: { pumpNames: [] } } }),
+  );
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app.fetch);
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
