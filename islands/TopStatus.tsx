@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { PageClock } from "../components/clock.ts";
-import { formatActor, formatDuration } from "../components/format.ts";
+import { formatDuration } from "../components/format.ts";
 import {
   alarms,
   clockAheadMs,
@@ -56,9 +56,7 @@ export default function TopStatus({ initial, actor, clock }: Props) {
           : (
             <>
               <span class="k by">held by</span> <b>{holder.label}</b>
-              {holder.actor.startsWith("experiment:")
-                ? ""
-                : ` · ${formatActor(holder.actor, actor)}`} ·{" "}
+              {holder.actor === actor ? " · you" : ""} ·{" "}
               <span class="num">{formatDuration(nowMs - holder.sinceMs)}</span>
             </>
           )}

@@ -194,11 +194,11 @@ function askerOf({ actor, label }: Pick<RunClaim, "actor" | "label">): Asker {
 
 /** `null` for more devices than a lock takes, or none. */
 function askOf(
-  { actor, label, deviceIds }: RunClaim,
+  { actor, deviceIds }: RunClaim,
   more: Partial<LockAsk> & Pick<LockAsk, "type">,
 ): LockAsk | null {
   const asked = LockAsk.safeParse({
-    reason: `${label} is next`,
+    // Type and owner say it all; the reason of a reservation would outlive it.
     ...more,
     deviceIds: [...deviceIds].sort(),
     leaseMs: null,

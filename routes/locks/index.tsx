@@ -69,8 +69,8 @@ function Maintain() {
       <form class="menu-list below" method="post" action="/locks">
         <input type="hidden" name="action" value="maintain" />
         <p>
-          You hold every device until you give them back. A running experiment is held first, then
-          loses its devices; they go to their safe state.
+          You hold every device until you give them back. A running experiment is held first: its
+          devices go to the hold state it declared. What others drive goes to its safe state.
         </p>
         <label class="field">
           <span class="label">Why</span>
