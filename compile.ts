@@ -23,7 +23,10 @@ interface Graph {
   npmPackages: Record<string, { dependencies: string[]; localPath: string }>;
 }
 
-/** Folders of the installed packages that `main.ts` does not reach. */
+/** Programs of the machine that compiles: pages are bundled before, and never by the binary. */
+const BUNDLER = /\/@esbuild\+/;
+
+/** Folders of the installed packages that `main.ts` does not reach, and of those it never uses. */
 export function unreachedPackages({ modules, npmPackages }: Graph): string[] {
   const reached = new Set<string>();
   const visit = (key: string) => {
@@ -34,7 +37,7 @@ export function unreachedPackages({ modules, npmPackages }: Graph): string[] {
   for (const { npmPackage } of modules) if (npmPackage !== undefined) visit(npmPackage);
   const kept = new Set([...reached].flatMap((key) => npmPackages[key]?.localPath ?? []));
   return Object.values(npmPackages).map(({ localPath }) => localPath)
-    .filter((path) => !kept.has(path));
+    .filter((path) => !kept.has(path) || BUNDLER.test(path));
 }
 
 /** Arguments of `deno compile` for one target; without one, for this machine. */
