@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Locator, Page } from "playwright-core";
 import { runInstrument, type RunningInstrument } from "../running_instrument.ts";
 import { isBrowserMissing, TestBrowser, type Visit } from "./browser.ts";
+import { logIn } from "./log_in.ts";
 
 const PASSWORD = "correct horse battery";
 
@@ -46,8 +47,8 @@ Deno.test({
     await auth.users.add({ name: "bo", role: "admin", password: PASSWORD }, "system");
     await using annas = await TestBrowser.open();
     await using bos = await TestBrowser.open();
-    await using anna = await logIn(annas, url, "anna");
-    await using bo = await logIn(bos, url, "bo");
+    await using anna = await logIn(annas, url, "anna", PASSWORD);
+    await using bo = await logIn(bos, url, "bo", PASSWORD);
     const api = await apiOf(instrument);
     const people: [Visit, Visit] = [anna, bo];
 
@@ -256,18 +257,6 @@ async function untilMoved(page: Page, act: () => Promise<void>, places: () => Pr
 
 function focusedName(page: Page): Promise<string | null> {
   return page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? null);
-}
-
-async function logIn(browser: TestBrowser, url: string, name: string): Promise<Visit> {
-  const visit = await browser.visit(`${url}/login?next=%2Fexperiments`);
-  const { page } = visit;
-  await page.getByLabel("Name").fill(name);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Log in" }).click();
-  await page.waitForURL(/\/experiments$/);
-  await visit.awake();
-  await page.locator(".top-clock small", { hasText: "live" }).waitFor();
-  return visit;
 }
 
 interface Queued {
